@@ -1,0 +1,23 @@
+//! Placeholder: being written.
+#![cfg_attr(not(feature = "std"), no_std)]
+
+#[cfg(feature = "alloc")]
+extern crate alloc;
+
+#[cfg(all(engine_loom, engine_shuttle))]
+compile_error!("`engine_loom` and `engine_shuttle` exclude each other: set one of them");
+#[cfg(all(any(engine_loom, engine_shuttle), not(feature = "std")))]
+compile_error!("the model checkers need the feature `std`");
+
+#[cfg(feature = "std")]
+pub mod futex;
+#[doc(hidden)]
+pub mod sync;
+
+mod backoff;
+mod contention;
+mod pad;
+
+pub use backoff::Backoff;
+pub use contention::Contention;
+pub use pad::{CACHE_LINE, CachePadded};
