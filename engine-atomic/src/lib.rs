@@ -21,3 +21,9 @@ mod pad;
 pub use backoff::Backoff;
 pub use contention::Contention;
 pub use pad::{CACHE_LINE, CachePadded};
+
+/// What the macros of this crate expand to. No part of the interface.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::pad::{separate, size_of_field};
+}
