@@ -9,6 +9,7 @@ compile_error!("`engine_loom` and `engine_shuttle` exclude each other: set one o
 #[cfg(all(any(engine_loom, engine_shuttle), not(feature = "std")))]
 compile_error!("the model checkers need the feature `std`");
 
+pub mod fence;
 #[cfg(feature = "std")]
 pub mod futex;
 #[doc(hidden)]
