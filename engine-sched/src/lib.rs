@@ -74,6 +74,7 @@ mod spawn_error;
 mod stats;
 mod task;
 mod worker;
+mod injector_tmp;
 mod yield_now;
 
 #[cfg(test)]
