@@ -65,6 +65,7 @@ mod blocking;
 mod builder;
 mod context;
 mod idle;
+mod injector_tmp;
 mod join_handle;
 mod registry;
 mod scheduler;
@@ -74,7 +75,6 @@ mod spawn_error;
 mod stats;
 mod task;
 mod worker;
-mod injector_tmp;
 mod yield_now;
 
 #[cfg(test)]
