@@ -1,0 +1,5 @@
+//! Placeholder.
+use crate::report::Report;
+#[derive(clap::Args)]
+pub struct Options {}
+pub fn run(_: &mut Report, _: &Options) {}
