@@ -136,10 +136,15 @@ fn other_registry<'a>(name: &str, line: &'a str) -> Option<&'a str> {
     }
     if name.ends_with(".toml") {
         let line = line.trim();
-        let keys = ["replace-with", "registry =", "registry=", "index ="];
-        let table = ["[source", "[registr"];
-        let found = keys.iter().any(|key| line.contains(key))
-            || table.iter().any(|table| line.starts_with(table));
+        let tables = ["[source.", "[registries.", "[registry]"];
+        let keys = ["replace-with", "registry", "registry-index"];
+        // A key of its own line, or of an inline table.
+        let is_key = |part: &str| {
+            let key = part.trim_start().split(['=', ' ']).next();
+            part.contains('=') && key.is_some_and(|key| keys.contains(&key))
+        };
+        let found = tables.iter().any(|table| line.starts_with(table))
+            || line.split(['{', ',']).any(is_key);
         return found.then_some(line);
     }
     None
@@ -239,6 +244,9 @@ mod tests {
         let toml = |line| other_registry(".cargo/config.toml", line);
         assert!(toml("[source.crates-io]").is_some());
         assert!(toml("replace-with = \"mirror\"").is_some());
+        assert!(toml("a = { version = \"1\", registry = \"b\" }").is_some());
         assert!(toml("[alias]").is_none());
+        assert!(toml("[sources]").is_none());
+        assert!(toml("unknown-registry = \"deny\"").is_none());
     }
 }
