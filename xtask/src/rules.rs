@@ -151,7 +151,7 @@ fn other_registry<'a>(name: &str, line: &'a str) -> Option<&'a str> {
 }
 
 /// The files that are, or are about to be, in the repository.
-fn tracked() -> Result<Vec<String>, String> {
+pub fn tracked() -> Result<Vec<String>, String> {
     let list = Cmd::new("git")
         // A checkout of another user (CI in a container) is ours all the same.
         .words("-c safe.directory=* ls-files -z --cached --others --exclude-standard")

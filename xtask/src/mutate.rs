@@ -1,5 +1,0 @@
-//! Placeholder.
-use crate::report::Report;
-#[derive(clap::Args)]
-pub struct Options {}
-pub fn run(_: &mut Report, _: &Options) {}
