@@ -58,7 +58,10 @@ fn select(cmd: Cmd, crates: &[&str]) -> Cmd {
 
 /// The size of the package in KiB.
 fn size(krate: &str) -> Result<f64, String> {
-    let name = format!("{krate}-{}.crate", env!("CARGO_PKG_VERSION"));
+    // `path+file:///..#0.1.0`, or `..#name@0.1.0`.
+    let id = select(Cmd::cargo("pkgid"), &[krate]).read()?;
+    let version = id.trim().rsplit(['#', '@']).next().unwrap_or_default();
+    let name = format!("{krate}-{version}.crate");
     let file = target("package").join("package").join(&name);
     let data = fs::metadata(&file).map_err(|error| format!("{name}: {error}"))?;
     Ok(data.len() as f64 / 1024.0)
