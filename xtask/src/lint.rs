@@ -6,6 +6,7 @@ use crate::{
     cmd::Cmd,
     env::{CRATES, root, target},
     model::Checker,
+    readme,
     report::Report,
     rules,
 };
@@ -18,6 +19,8 @@ pub fn run(report: &mut Report) {
     format(report);
     report.step("the facade is the only way to atomics", rules::facade);
     report.step("no file knows this machine", rules::portable);
+    report.step("the README counts packages as cargo does", readme::packages);
+    report.step("the README's code is an example", readme::example);
     clippy(report);
     let docs = Cmd::cargo("doc --workspace --no-deps --all-features")
         .var("RUSTDOCFLAGS", "--deny warnings");

@@ -13,6 +13,7 @@ mod lint;
 mod model;
 mod mutate;
 mod package;
+mod readme;
 mod report;
 mod rules;
 mod source;

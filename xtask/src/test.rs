@@ -24,6 +24,9 @@ fn plain(report: &mut Report) {
     let tests = Cmd::cargo("test --workspace --lib --bins --tests --examples");
     report.command("unit and integration tests", &tests);
     report.command("doc tests", &Cmd::cargo("test --workspace --doc"));
+    // What the README shows; `lint` compares the two.
+    let readme = Cmd::cargo("run --quiet -p engine-sched --example readme");
+    report.command("the README's example", &readme);
 }
 
 /// The feature sets that a build of the whole workspace does not show: there,
