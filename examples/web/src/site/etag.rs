@@ -60,19 +60,19 @@ pub fn evaluate(headers: &HeaderMap, tag: &ETag, modified: Option<SystemTime>) -
         if !matches_any(headers, &IF_MATCH, tag, Comparison::Strong) {
             return Verdict::Failed;
         }
-    } else if let (Some(limit), Some(time)) = (date(headers, &IF_UNMODIFIED_SINCE), modified) {
-        if whole_seconds(time) > Some(limit) {
-            return Verdict::Failed;
-        }
+    } else if let (Some(limit), Some(time)) = (date(headers, &IF_UNMODIFIED_SINCE), modified)
+        && whole_seconds(time) > Some(limit)
+    {
+        return Verdict::Failed;
     }
     if headers.contains_key(IF_NONE_MATCH) {
         if matches_any(headers, &IF_NONE_MATCH, tag, Comparison::Weak) {
             return Verdict::NotModified;
         }
-    } else if let (Some(limit), Some(time)) = (date(headers, &IF_MODIFIED_SINCE), modified) {
-        if whole_seconds(time) <= Some(limit) {
-            return Verdict::NotModified;
-        }
+    } else if let (Some(limit), Some(time)) = (date(headers, &IF_MODIFIED_SINCE), modified)
+        && whole_seconds(time) <= Some(limit)
+    {
+        return Verdict::NotModified;
     }
     Verdict::Proceed
 }

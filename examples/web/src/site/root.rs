@@ -58,9 +58,11 @@ impl Meta {
         }
     }
 
-    /// The modification time as an HTTP date.
+    /// The modification time as an HTTP date. A time in the future has none:
+    /// a `Last-Modified` must not be later than the response (RFC 9110, 8.8.2.1).
     pub fn http_date(&self) -> Option<String> {
-        http_date(self.modified.0)
+        let past = self.modified_time()? <= SystemTime::now();
+        past.then(|| http_date(self.modified.0)).flatten()
     }
 
     /// The modification time, if the clock can tell it.
