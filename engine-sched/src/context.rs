@@ -25,6 +25,8 @@ pub(crate) enum Context {
 }
 
 thread_local! {
+    // The checkers' macros take no `const` block.
+    #[allow(clippy::missing_const_for_thread_local)]
     static CURRENT: RefCell<Option<Context>> = RefCell::new(None);
 }
 

@@ -65,7 +65,6 @@ mod blocking;
 mod builder;
 mod context;
 mod idle;
-mod injector_tmp;
 mod join_handle;
 mod registry;
 mod scheduler;

@@ -1,11 +1,10 @@
 //! What all threads of a scheduler share.
 
-use crate::injector_tmp::Injector;
 use engine_atomic::CachePadded;
 use engine_atomic::futex;
 use engine_atomic::sync::Arc;
 use engine_atomic::sync::atomic::{AtomicU32, Ordering::*};
-use engine_queue::deque::{Steal, bounded};
+use engine_queue::deque::{Injector, Steal, bounded};
 
 use crate::blocking::BlockingPool;
 use crate::builder::Hooks;
