@@ -111,7 +111,7 @@ impl WorkerContext {
                 // The worker takes its next task from this queue right away, and
                 // what was in it before has been announced.
             }
-            Ok(()) => shared.idle.notify(),
+            Ok(()) => shared.idle.notify_from(self.index),
             Err(runnable) => shared.overflow(self, runnable),
         }
     }
