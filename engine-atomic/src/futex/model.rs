@@ -64,20 +64,24 @@ fn wake_between_check_and_sleep() {
 
 #[test]
 fn wake_all_reaches_every_sleeper() {
-    check("wake_all_reaches_every_sleeper", Budget::preemptions(2), || {
-        let flag = Flag::new();
-        let readers: Vec<_> = (0..2)
-            .map(|_| {
-                let flag = flag.clone();
-                thread::spawn(move || flag.read())
-            })
-            .collect();
-        flag.publish();
-        wake_all(&flag.word);
-        for reader in readers {
-            reader.join().unwrap();
-        }
-    });
+    check(
+        "wake_all_reaches_every_sleeper",
+        Budget::preemptions(2),
+        || {
+            let flag = Flag::new();
+            let readers: Vec<_> = (0..2)
+                .map(|_| {
+                    let flag = flag.clone();
+                    thread::spawn(move || flag.read())
+                })
+                .collect();
+            flag.publish();
+            wake_all(&flag.word);
+            for reader in readers {
+                reader.join().unwrap();
+            }
+        },
+    );
 }
 
 /// A waker may touch only the address once the waiter can have seen the change:

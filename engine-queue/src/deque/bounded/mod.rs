@@ -1,0 +1,83 @@
+//! A ring of fixed capacity: one owner pushes and pops, thieves book what they
+//! take.
+//!
+//! Items lie inline in one allocation. A push is a plain store, a pop one
+//! compare-and-swap, a steal of any number of items two read-modify-writes.
+//!
+//! # Example
+//!
+//! ```
+//! use engine_queue::deque::{Steal, bounded::Worker};
+//! use std::thread;
+//!
+//! let worker = Worker::new_fifo(256);
+//! for job in 0..100 {
+//!     worker.push(job).unwrap();
+//! }
+//! let stealer = worker.stealer();
+//! let stolen = thread::spawn(move || {
+//!     let mine = Worker::new_fifo(256);
+//!     let mut sum = 0;
+//!     loop {
+//!         match stealer.steal_batch_and_pop(&mine) {
+//!             Steal::Success(job) => sum += job,
+//!             Steal::Empty => return sum,
+//!             Steal::Retry => thread::yield_now(),
+//!         }
+//!         while let Some(job) = mine.pop() {
+//!             sum += job;
+//!         }
+//!     }
+//! });
+//! let mut sum = 0;
+//! while let Some(job) = worker.pop() {
+//!     sum += job;
+//! }
+//! assert_eq!(sum + stolen.join().unwrap(), 4950);
+//! ```
+//!
+//! # Guarantees
+//!
+//! - **Order**: first in, first out, for the owner and for thieves.
+//! - **Exactly once**: each item is popped or stolen once, or dropped with the
+//!   last handle. No item is read while another thread may write its slot, so
+//!   this is sound for every `T`.
+//! - **Progress**: `push` is wait-free. `pop` and `pop_half` retry only when a
+//!   thief succeeded. A thief never waits: it answers `Retry` when another thief
+//!   is at work or was faster. A thief that is stopped in the middle of a steal
+//!   makes the other thieves answer `Retry`, and keeps its slots and those popped
+//!   since from being pushed to (the ring may look full), until it runs again; it
+//!   never stops the owner from popping.
+//! - **Allocation**: one, at construction; `pop_half` may grow its `Vec`.
+//! - **Unwinding**: no code of the user runs inside. When the drop of an item
+//!   panics while the ring is dropped, the others are still dropped.
+//! - **Positions** have 44 bits. A thief that is stopped between its look at the
+//!   head and its claim while exactly a multiple of 2^44 items pass would take
+//!   items that it did not see; at 10 ns an item that is two days.
+//!
+//! # When not to use
+//!
+//! When the number of items has no bound and there is nowhere to put the
+//! overflow. Not available on targets without 64-bit atomics: positions of 16
+//! bits would repeat within a millisecond.
+//!
+//! # Source
+//!
+//! The booking of a range by a second counter is that of the run queue of tokio's
+//! multi-threaded scheduler, also found in the crate `st3`. Packing the distance
+//! instead of the second counter makes the release one `fetch_and` and leaves the
+//! positions more bits.
+
+mod head;
+mod ring;
+mod stealer;
+mod worker;
+
+#[cfg(test)]
+mod model;
+#[cfg(all(test, not(any(engine_loom, engine_shuttle))))]
+mod tests;
+
+pub use ring::MAX_CAPACITY;
+pub use stealer::Stealer;
+pub use worker::Worker;

@@ -1,0 +1,267 @@
+//! The ring that a worker and its stealers share.
+
+use alloc::alloc::Layout;
+use alloc::boxed::Box;
+use core::iter;
+use core::mem::MaybeUninit;
+
+use engine_atomic::CachePadded;
+use engine_atomic::sync::atomic::{AtomicU32, AtomicU64, Ordering::*};
+use engine_atomic::sync::cell::UnsafeCell;
+
+use super::head::Head;
+use crate::deque::Steal;
+use crate::drop_all::drop_all;
+
+/// The largest capacity.
+pub const MAX_CAPACITY: usize = 1 << 19;
+
+type Slot<T> = UnsafeCell<MaybeUninit<T>>;
+
+/// Slots, and two counters that say whose they are.
+///
+/// | positions | slot holds | who may touch it |
+/// |---|---|---|
+/// | `steal..real` | an item that is being moved out, or nothing any more | whoever claimed it, once; the owner may not write |
+/// | `real..tail` | an item | nobody, before claiming it by a CAS on `head` |
+/// | `tail..steal + capacity` | nothing | the owner, to write |
+pub(super) struct Ring<T> {
+    /// A [`Head`]: changed by RMWs only.
+    head: CachePadded<AtomicU64>,
+    /// The position of the next push, modulo 2^32: stored by the owner only.
+    tail: CachePadded<AtomicU32>,
+    /// A power of two, at most [`MAX_CAPACITY`].
+    slots: Box<[Slot<T>]>,
+}
+
+// SAFETY: a ring hands items from thread to thread by value and never shares one,
+// so `T: Send` is enough. A slot is accessed by one thread at a time: see the
+// table on the type.
+unsafe impl<T: Send> Send for Ring<T> {}
+// SAFETY: as above; the methods that only the owner may call are `unsafe`.
+unsafe impl<T: Send> Sync for Ring<T> {}
+
+impl<T> Ring<T> {
+    /// An empty ring whose first position is `start`.
+    ///
+    /// # Panics
+    ///
+    /// If `capacity` is zero or too large, before allocating.
+    pub(super) fn new(capacity: usize, start: u64) -> Self {
+        assert!(capacity != 0, "capacity must be non-zero");
+        assert!(capacity <= MAX_CAPACITY, "capacity too large");
+        let capacity = capacity.next_power_of_two();
+        assert!(
+            Layout::array::<Slot<T>>(capacity).is_ok(),
+            "capacity too large"
+        );
+        let head = Head::new(start);
+        Self {
+            head: CachePadded::new(AtomicU64::new(head.0)),
+            tail: CachePadded::new(AtomicU32::new(head.real())),
+            slots: iter::repeat_with(|| UnsafeCell::new(MaybeUninit::uninit()))
+                .take(capacity)
+                .collect(),
+        }
+    }
+
+    pub(super) fn capacity(&self) -> u32 {
+        self.slots.len() as u32
+    }
+
+    fn slot(&self, position: u32) -> &Slot<T> {
+        &self.slots[position as usize & (self.slots.len() - 1)]
+    }
+
+    /// Items that nobody has claimed; a snapshot, for any thread.
+    pub(super) fn len(&self) -> u32 {
+        // Relaxed: no item is touched. The loads may disagree, hence the clamp.
+        let head = Head(self.head.load(Relaxed));
+        let len = self.tail.load(Relaxed).wrapping_sub(head.real());
+        match len.cast_signed() {
+            ..0 => 0,
+            _ => len.min(self.capacity()),
+        }
+    }
+
+    /// Whether a thief is at work; a snapshot, for any thread.
+    pub(super) fn is_booked(&self) -> bool {
+        // Relaxed: for `Debug` only.
+        Head(self.head.load(Relaxed)).is_booked()
+    }
+
+    // ------------------------------------------------------------------ owner
+
+    /// The position of the next push.
+    pub(super) fn tail(&self) -> u32 {
+        // Relaxed: for the owner this is its own last store.
+        self.tail.load(Relaxed)
+    }
+
+    /// The first position that may not be written yet. The owner may write
+    /// everything before it, plus one capacity.
+    pub(super) fn free_until(&self) -> u32 {
+        // Acquire: the thieves' last reads of the slots before `steal` are over;
+        // pairs with the Release in `Booking::drop`.
+        Head(self.head.load(Acquire)).steal()
+    }
+
+    /// Writes one item, unpublished.
+    ///
+    /// # Safety
+    ///
+    /// (1) The caller is the owner; (2) `tail <= position < free_until + capacity`
+    /// for some answer of `free_until`.
+    pub(super) unsafe fn write(&self, position: u32, item: T) {
+        self.slot(position).with_mut(|slot| {
+            // SAFETY: (1) the owner is the only writer; (2) by the bound the slot's
+            // last item was moved out, and by the Acquire load in `free_until` that
+            // happened before; (3) nobody reads it before `publish`.
+            unsafe { (*slot).write(item) };
+        });
+    }
+
+    /// Makes everything before `tail` visible.
+    ///
+    /// # Safety
+    ///
+    /// (1) The caller is the owner; (2) it has written every position from the old
+    /// tail to this one.
+    pub(super) unsafe fn publish(&self, tail: u32) {
+        // Release: publishes the slots; pairs with the Acquire load in `book`.
+        self.tail.store(tail, Release);
+    }
+
+    /// Claims the oldest items, at most `max_of(how many there are)`, for the owner.
+    /// `None` when there is none.
+    ///
+    /// # Safety
+    ///
+    /// (1) The caller is the owner; (2) it takes each position of the answer before
+    /// it writes again.
+    pub(super) unsafe fn claim(&self, max_of: impl Fn(u32) -> u32) -> Option<(u32, u32)> {
+        let tail = self.tail();
+        // Relaxed: the owner's items were written by the owner.
+        let mut head = Head(self.head.load(Relaxed));
+        loop {
+            let len = tail.wrapping_sub(head.real());
+            debug_assert!(len <= self.capacity());
+            if len == 0 {
+                return None;
+            }
+            let count = max_of(len).min(len);
+            // {real, lag} -> {real + count, lag == 0 ? 0 : lag + count}
+            // Relaxed: the slots were written by this thread, and thieves learn of
+            // items from the tail alone. Being an RMW it keeps the release sequence
+            // of an earlier `Booking::drop` alive for `free_until`.
+            match self
+                .head
+                .compare_exchange_weak(head.0, head.popped(count).0, Relaxed, Relaxed)
+            {
+                Ok(_) => return Some((head.real(), count)),
+                // A thief was faster, or has finished.
+                Err(now) => head = Head(now),
+            }
+        }
+    }
+
+    /// Moves out one item.
+    ///
+    /// # Safety
+    ///
+    /// (1) The caller has claimed `position`, (2) and takes it once, (3) and the
+    /// owner does not write it meanwhile.
+    pub(super) unsafe fn take(&self, position: u32) -> T {
+        self.slot(position).with(|slot| {
+            // SAFETY: (1) positions from head to tail are initialised, and the write
+            // happened before: the owner wrote it, or the Acquire load of the tail in
+            // `book` saw it published; (2) the claim gives it to one thread, which
+            // reads it once; (3) it is not written before the claim has ended.
+            unsafe { slot.cast::<T>().read() }
+        })
+    }
+
+    // ----------------------------------------------------------------- thieves
+
+    /// Claims the older half of the items, rounded up, at most `max`, for a thief.
+    pub(super) fn book(&self, max: u32) -> Steal<Booking<'_, T>> {
+        debug_assert!(max != 0);
+        // Relaxed: the CAS verifies it, and a tail that is older or newer than this
+        // is recognised below.
+        let head = Head(self.head.load(Relaxed));
+        // Acquire: the items before this tail are written; pairs with the Release
+        // store in `publish`.
+        let tail = self.tail.load(Acquire);
+        let len = tail.wrapping_sub(head.real());
+        if len == 0 {
+            return Steal::Empty;
+        }
+        // Either another thief is at work, or the two loads do not belong together:
+        // then the head has moved.
+        if head.is_booked() || len > self.capacity() {
+            return Steal::Retry;
+        }
+        let count = (len - len / 2).min(max);
+        // {real, 0} -> {real + count, count}
+        // Relaxed: what is in the slots came with the tail. They have not been
+        // written since: that takes a pop, which changes the head for good.
+        match self
+            .head
+            .compare_exchange(head.0, head.booked(count).0, Relaxed, Relaxed)
+        {
+            Ok(_) => Steal::Success(Booking {
+                ring: self,
+                first: head.real(),
+                count,
+            }),
+            Err(_) => Steal::Retry,
+        }
+    }
+}
+
+impl<T> Drop for Ring<T> {
+    fn drop(&mut self) {
+        // Relaxed: `&mut self`; whoever dropped the other handles did so before.
+        let head = Head(self.head.load(Relaxed));
+        debug_assert!(!head.is_booked(), "a booking borrows the ring");
+        let tail = self.tail.load(Relaxed);
+        let count = tail.wrapping_sub(head.real());
+        drop_all((0..count).map(|n| {
+            // SAFETY: (1) nobody else has a handle, so all that is left is ours;
+            // (2) each position comes once; (3) there is no owner any more.
+            unsafe { self.take(head.real().wrapping_add(n)) }
+        }));
+    }
+}
+
+/// A thief's claim: `count` items from `first` on, all of which it takes before it
+/// drops this, which gives the slots back.
+#[must_use]
+pub(super) struct Booking<'a, T> {
+    ring: &'a Ring<T>,
+    pub(super) first: u32,
+    pub(super) count: u32,
+}
+
+impl<T> Booking<'_, T> {
+    /// Moves out the `n`th item.
+    ///
+    /// # Safety
+    ///
+    /// `n < count`, and each `n` once.
+    pub(super) unsafe fn take(&self, n: u32) -> T {
+        debug_assert!(n < self.count);
+        // SAFETY: (1) the booking claims `first..first + count`; (2) by contract;
+        // (3) `steal` does not pass `first` before the booking is dropped.
+        unsafe { self.ring.take(self.first.wrapping_add(n)) }
+    }
+}
+
+impl<T> Drop for Booking<'_, T> {
+    fn drop(&mut self) {
+        // {real, lag} -> {real, 0}
+        // Release: our reads of the slots are over; pairs with the Acquire load in
+        // `free_until`.
+        self.ring.head.fetch_and(Head::RELEASE, Release);
+    }
+}

@@ -1,0 +1,187 @@
+//! The bounded deque from outside: auto traits, a sequential model, many threads.
+#![cfg(target_has_atomic = "64")]
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::*};
+use std::thread;
+
+use engine_queue::deque::Steal;
+use engine_queue::deque::bounded::{Stealer, Worker};
+use proptest::prelude::*;
+
+/// Resolves only while `T` is not `Sync`: with two impls the parameter is
+/// ambiguous.
+trait AmbiguousIfSync<Marker> {
+    fn check() {}
+}
+struct IsSync;
+impl<T: ?Sized> AmbiguousIfSync<()> for T {}
+impl<T: ?Sized + Sync> AmbiguousIfSync<IsSync> for T {}
+
+trait AmbiguousIfSend<Marker> {
+    fn check() {}
+}
+struct IsSend;
+impl<T: ?Sized> AmbiguousIfSend<()> for T {}
+impl<T: ?Sized + Send> AmbiguousIfSend<IsSend> for T {}
+
+#[test]
+fn auto_traits() {
+    fn send<T: Send>() {}
+    fn sync<T: Sync>() {}
+
+    // An item that is `Send` only: it is handed over, never shared.
+    type Item = std::cell::Cell<u8>;
+    send::<Worker<Item>>();
+    send::<Stealer<Item>>();
+    sync::<Stealer<Item>>();
+    <Worker<u8> as AmbiguousIfSync<_>>::check();
+    <Worker<std::rc::Rc<u8>> as AmbiguousIfSend<_>>::check();
+    <Stealer<std::rc::Rc<u8>> as AmbiguousIfSend<_>>::check();
+    <Stealer<std::rc::Rc<u8>> as AmbiguousIfSync<_>>::check();
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Op {
+    Push,
+    Pop,
+    PopHalf,
+    Steal,
+    Batch { limit: usize },
+    BatchAndPop { limit: usize },
+    PopDest,
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    prop_oneof![
+        4 => Just(Op::Push),
+        1 => Just(Op::Pop),
+        1 => Just(Op::PopHalf),
+        1 => Just(Op::Steal),
+        1 => (1..10_usize).prop_map(|limit| Op::Batch { limit }),
+        1 => (1..10_usize).prop_map(|limit| Op::BatchAndPop { limit }),
+        2 => Just(Op::PopDest),
+    ]
+}
+
+proptest! {
+    /// Alone, it is a `VecDeque` with a bound, and no steal says `Retry`.
+    #[test]
+    fn behaves_as_a_bounded_vecdeque(
+        capacity in 1..10_usize,
+        dest_capacity in 1..10_usize,
+        ops in proptest::collection::vec(op(), 0..200),
+    ) {
+        let worker = Worker::new_fifo(capacity);
+        let stealer = worker.stealer();
+        let dest = Worker::new_fifo(dest_capacity);
+        let mut model = VecDeque::new();
+        let mut dest_model = VecDeque::new();
+        for (n, op) in ops.into_iter().enumerate() {
+            let half = model.len().div_ceil(2);
+            let room = dest.capacity() - dest_model.len();
+            match op {
+                Op::Push => match worker.push(n) {
+                    Ok(()) => model.push_back(n),
+                    Err(back) => {
+                        prop_assert_eq!(back, n);
+                        prop_assert_eq!(model.len(), worker.capacity());
+                    }
+                },
+                Op::Pop => prop_assert_eq!(worker.pop(), model.pop_front()),
+                Op::PopHalf => {
+                    let mut into = Vec::new();
+                    prop_assert_eq!(worker.pop_half(&mut into), half);
+                    prop_assert_eq!(into, model.drain(..half).collect::<Vec<_>>());
+                }
+                Op::Steal => {
+                    let expected = model.pop_front().map_or(Steal::Empty, Steal::Success);
+                    prop_assert_eq!(stealer.steal(), expected);
+                }
+                Op::Batch { limit } => {
+                    let moved = half.min(limit).min(room);
+                    let expected = if moved == 0 { Steal::Empty } else { Steal::Success(()) };
+                    prop_assert_eq!(stealer.steal_batch_with_limit(&dest, limit), expected);
+                    dest_model.extend(model.drain(..moved));
+                }
+                Op::BatchAndPop { limit } => {
+                    let moved = half.min(limit).min(room + 1);
+                    let mut batch = model.drain(..moved);
+                    let expected = batch.next().map_or(Steal::Empty, Steal::Success);
+                    prop_assert_eq!(stealer.steal_batch_with_limit_and_pop(&dest, limit), expected);
+                    dest_model.extend(batch);
+                }
+                Op::PopDest => prop_assert_eq!(dest.pop(), dest_model.pop_front()),
+            }
+            prop_assert_eq!(worker.len(), model.len());
+            prop_assert_eq!(stealer.len(), model.len());
+            prop_assert_eq!(worker.is_empty(), model.is_empty());
+            prop_assert_eq!(stealer.is_empty(), model.is_empty());
+            prop_assert_eq!(worker.spare_capacity(), worker.capacity() - model.len());
+            prop_assert_eq!(dest.len(), dest_model.len());
+        }
+    }
+}
+
+/// Every item reaches one thread, whatever way it takes.
+#[test]
+fn each_item_once() {
+    const ITEMS: usize = if cfg!(miri) { 300 } else { 100_000 };
+    const THIEVES: usize = 3;
+
+    let worker = Worker::new_fifo(16);
+    let taken: Vec<AtomicUsize> = (0..ITEMS).map(|_| AtomicUsize::new(0)).collect();
+    let done = AtomicBool::new(false);
+    // Boxed, so that a doubled item is a double free for the sanitizers too.
+    let count = |item: Box<usize>| {
+        taken[*item].fetch_add(1, Relaxed);
+    };
+    thread::scope(|scope| {
+        for n in 0..THIEVES {
+            let stealer = worker.stealer();
+            let (count, done) = (&count, &done);
+            scope.spawn(move || {
+                let mine = Worker::new_fifo(8);
+                loop {
+                    // Read before the attempt: empty afterwards means for good.
+                    let last = done.load(Acquire);
+                    let got = match n {
+                        0 => stealer.steal(),
+                        1 => stealer.steal_batch_and_pop(&mine),
+                        _ => match stealer.steal_batch(&mine) {
+                            Steal::Success(()) => mine.pop().map_or(Steal::Empty, Steal::Success),
+                            Steal::Empty => Steal::Empty,
+                            Steal::Retry => Steal::Retry,
+                        },
+                    };
+                    match got {
+                        Steal::Success(item) => count(item),
+                        Steal::Empty if last => break,
+                        Steal::Empty | Steal::Retry => thread::yield_now(),
+                    }
+                    while let Some(item) = mine.pop() {
+                        count(item);
+                    }
+                }
+            });
+        }
+        let mut overflow = Vec::new();
+        for n in 0..ITEMS {
+            let mut item = Box::new(n);
+            while let Err(back) = worker.push(item) {
+                item = back;
+                worker.pop_half(&mut overflow);
+                overflow.drain(..).for_each(&count);
+                thread::yield_now();
+            }
+            if n % 7 == 0 {
+                worker.pop().into_iter().for_each(&count);
+            }
+        }
+        done.store(true, Release);
+    });
+    assert!(worker.pop().is_none());
+    for (item, count) in taken.iter().enumerate() {
+        assert_eq!(count.load(Relaxed), 1, "item {item}");
+    }
+}

@@ -1,0 +1,116 @@
+//! Which scheduler the current thread belongs to.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use engine_atomic::sync::{Arc, thread_local};
+use engine_queue::deque::bounded;
+
+use crate::shared::{Home, Shared};
+use crate::stats::WorkerStats;
+use crate::task::Runnable;
+
+/// A worker's own things, that tasks running on it reach through [`CURRENT`].
+pub(crate) struct WorkerContext {
+    pub(crate) home: Arc<Home>,
+    pub(crate) index: usize,
+    pub(crate) queue: bounded::Worker<Runnable>,
+}
+
+/// What the current thread is to a scheduler.
+#[derive(Clone)]
+pub(crate) enum Context {
+    Worker(Rc<WorkerContext>),
+    Blocking(Arc<Home>),
+}
+
+thread_local! {
+    static CURRENT: RefCell<Option<Context>> = RefCell::new(None);
+}
+
+impl Context {
+    pub(crate) fn home(&self) -> &Arc<Home> {
+        match self {
+            Context::Worker(worker) => &worker.home,
+            Context::Blocking(home) => home,
+        }
+    }
+}
+
+/// Sets what the current thread is, until the thread clears it with `None`.
+pub(crate) fn set(context: Option<Context>) {
+    let before = CURRENT.with(|current| current.replace(context));
+    // Outside of the borrow: dropping it may run user code.
+    drop(before);
+}
+
+/// Calls `f` with the context, if the thread has one.
+pub(crate) fn with<R>(f: impl FnOnce(&Context) -> R) -> Option<R> {
+    CURRENT
+        .try_with(|current| current.borrow().as_ref().map(f))
+        .ok()
+        .flatten()
+}
+
+/// The home of the current thread, if it belongs to any scheduler.
+pub(crate) fn home() -> Option<Arc<Home>> {
+    with(|context| context.home().clone())
+}
+
+/// Whether the current thread is a worker or a blocking thread of `shared`.
+pub(crate) fn belongs_to(shared: &Arc<Shared>) -> bool {
+    with(|context| Arc::ptr_eq(&context.home().shared, shared)).unwrap_or(false)
+}
+
+/// Whether the current thread is a worker of any scheduler.
+pub(crate) fn is_worker() -> bool {
+    with(|context| matches!(context, Context::Worker(_))).unwrap_or(false)
+}
+
+/// Counts a panic that no handle can be given, if the thread is a worker.
+pub(crate) fn count_panic() {
+    with(|context| {
+        if let Context::Worker(worker) = context {
+            worker.stats().panics.add(1);
+        }
+    });
+}
+
+/// Queues `runnable` on the current worker, or hands it back if the thread is no
+/// worker of the task's scheduler.
+///
+/// `yielded`: the task woke itself, and this worker is about to look at its queue.
+pub(crate) fn push_local(runnable: Runnable, yielded: bool) -> Result<(), Runnable> {
+    let mut runnable = Some(runnable);
+    with(|context| {
+        if let Context::Worker(worker) = context
+            && let Some(task) =
+                runnable.take_if(|r| Arc::ptr_eq(&r.metadata().home.shared, &worker.home.shared))
+        {
+            worker.push(task, yielded);
+        }
+    });
+    match runnable {
+        None => Ok(()),
+        Some(runnable) => Err(runnable),
+    }
+}
+
+impl WorkerContext {
+    /// The counters that this worker writes.
+    pub(crate) fn stats(&self) -> &WorkerStats {
+        &self.home.shared.workers[self.index].stats
+    }
+
+    fn push(&self, runnable: Runnable, yielded: bool) {
+        let shared = &self.home.shared;
+        match self.queue.push(runnable) {
+            Ok(()) if yielded => {
+                // The worker takes its next task from this queue right away, and
+                // what was in it before has been announced.
+            }
+            Ok(()) => shared.idle.notify(),
+            Err(runnable) => shared.overflow(self, runnable),
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! Models of the idle protocol, over a counter that stands for the queues.
+
+use engine_atomic::sync::atomic::{AtomicBool, AtomicUsize, Ordering::*};
+use engine_atomic::sync::{Arc, thread};
+use testkit::model::{Budget, check, check_large};
+
+use super::{Idle, Searchers, Searching};
+
+/// The queues and the protocol, as the scheduler combines them.
+struct World {
+    idle: Idle,
+    /// Public tasks.
+    queued: AtomicUsize,
+    /// Tasks that have run.
+    done: AtomicUsize,
+    /// All tasks that will ever be pushed.
+    total: usize,
+    stopped: AtomicBool,
+}
+
+impl World {
+    fn new(workers: usize, total: usize) -> Arc<Self> {
+        Arc::new(Self {
+            idle: Idle::new(workers),
+            queued: AtomicUsize::new(0),
+            done: AtomicUsize::new(0),
+            total,
+            stopped: AtomicBool::new(false),
+        })
+    }
+
+    fn push(&self) {
+        // Relaxed: the fence in `notify` is all that a push may rely on.
+        self.queued.fetch_add(1, Relaxed);
+        self.idle.notify();
+    }
+
+    fn take(&self) -> bool {
+        let mut queued = self.queued.load(Relaxed);
+        while queued > 0 {
+            match self
+                .queued
+                .compare_exchange(queued, queued - 1, Relaxed, Relaxed)
+            {
+                Ok(_) => return true,
+                Err(now) => queued = now,
+            }
+        }
+        false
+    }
+
+    fn any_public(&self) -> bool {
+        self.queued.load(Relaxed) > 0
+    }
+
+    fn stop(&self) {
+        self.stopped.swap(true, Relaxed);
+        self.idle.wake_all();
+    }
+
+    /// The worker's loop, with the same decisions as `worker.rs`. The worker that
+    /// runs the last task stops the world.
+    fn work(&self, me: usize) {
+        let mut searching = Searching::No;
+        while !self.stopped.load(Relaxed) {
+            if self.take() {
+                if searching == Searching::Yes {
+                    searching = Searching::No;
+                    if self.idle.end_search() == Searchers::None && self.any_public() {
+                        self.idle.wake_one();
+                    }
+                }
+                if self.done.fetch_add(1, Relaxed) + 1 == self.total {
+                    self.stop();
+                }
+                continue;
+            }
+            self.idle.sleep(me, searching, || {
+                self.any_public() || self.stopped.load(Relaxed)
+            });
+            searching = Searching::Yes;
+        }
+    }
+}
+
+fn run(workers: usize, pushers: usize, each: usize) {
+    let world = World::new(workers, pushers * each);
+    let mut threads = Vec::new();
+    for me in 0..workers {
+        let world = world.clone();
+        threads.push(thread::spawn(move || world.work(me)));
+    }
+    for _ in 1..pushers {
+        let world = world.clone();
+        threads.push(thread::spawn(move || (0..each).for_each(|_| world.push())));
+    }
+    (0..each).for_each(|_| world.push());
+    for thread in threads {
+        thread.join().unwrap();
+    }
+    // All threads asleep would be a deadlock that the checker reports.
+    assert_eq!(world.done.load(Relaxed), world.total);
+    assert_eq!(world.queued.load(Relaxed), 0);
+}
+
+#[test]
+fn push_between_look_and_sleep() {
+    check(
+        "push_between_look_and_sleep",
+        Budget::preemptions(4),
+        || run(1, 1, 1),
+    );
+}
+
+#[test]
+fn two_pushes_one_worker() {
+    check("two_pushes_one_worker", Budget::preemptions(3), || {
+        run(1, 1, 2)
+    });
+}
+
+#[test]
+fn two_workers_one_pusher() {
+    check("two_workers_one_pusher", Budget::preemptions(2), || {
+        run(2, 1, 2)
+    });
+}
+
+#[test]
+fn two_pushers_two_workers() {
+    check("two_pushers_two_workers", Budget::preemptions(1), || {
+        run(2, 2, 1)
+    });
+}
+
+/// A task that waits for another one, pushed while the only searcher is busy with
+/// the first: without the chain the second task would wait for ever.
+#[test]
+fn the_last_searcher_wakes_the_next() {
+    check(
+        "the_last_searcher_wakes_the_next",
+        Budget::preemptions(2),
+        || {
+            let world = World::new(2, 2);
+            let workers: Vec<_> = (0..2)
+                .map(|me| {
+                    let world = world.clone();
+                    thread::spawn(move || blocking_work(&world, me))
+                })
+                .collect();
+            world.push();
+            world.push();
+            for worker in workers {
+                worker.join().unwrap();
+            }
+            assert_eq!(world.done.load(Relaxed), 2);
+        },
+    );
+
+    /// Each of the two tasks ends only after the other has started.
+    fn blocking_work(world: &World, me: usize) {
+        let mut searching = Searching::No;
+        loop {
+            if world.take() {
+                if searching == Searching::Yes
+                    && world.idle.end_search() == Searchers::None
+                    && world.any_public()
+                {
+                    world.idle.wake_one();
+                }
+                world.done.fetch_add(1, AcqRel);
+                while world.done.load(Acquire) < 2 {
+                    thread::yield_now();
+                }
+                return;
+            }
+            world.idle.sleep(me, searching, || world.any_public());
+            searching = Searching::Yes;
+        }
+    }
+}
+
+#[test]
+fn eight_workers_four_pushers() {
+    check_large(
+        "eight_workers_four_pushers",
+        Budget::default().schedules(2_000),
+        || run(8, 4, 3),
+    );
+}

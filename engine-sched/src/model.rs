@@ -1,0 +1,275 @@
+//! Models of whole schedulers, under shuttle and on real threads.
+//!
+//! async-task's own atomics are not the facade's: the checker switches threads only
+//! at ours, so these models are about the scheduler around it. They are too big for
+//! loom; what loom checks is `idle/model.rs`.
+
+use engine_atomic::sync::Arc;
+use engine_atomic::sync::atomic::{AtomicUsize, Ordering::*};
+use engine_atomic::sync::thread;
+use testkit::model::{Budget, check_large};
+
+use crate::{Scheduler, yield_now};
+
+fn scheduler(workers: usize) -> Scheduler {
+    Scheduler::builder().workers(workers).build().unwrap()
+}
+
+/// Adds one when dropped.
+struct Counted(Arc<AtomicUsize>);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Relaxed);
+    }
+}
+
+#[test]
+fn spawned_tasks_run_once() {
+    check_large("spawned_tasks_run_once", Budget::default(), || {
+        let scheduler = scheduler(2);
+        let runs = Arc::new(AtomicUsize::new(0));
+        let handles: Vec<_> = (0..4)
+            .map(|n| {
+                let runs = runs.clone();
+                scheduler.spawn(async move {
+                    yield_now().await;
+                    runs.fetch_add(1, Relaxed);
+                    n
+                })
+            })
+            .collect();
+        for (n, handle) in handles.into_iter().enumerate() {
+            assert_eq!(scheduler.block_on(handle).unwrap(), n);
+        }
+        assert_eq!(runs.load(Relaxed), 4);
+        scheduler.shutdown();
+    });
+}
+
+/// A worker's queue holds two tasks here, so that this overflows and is stolen from.
+#[test]
+fn nested_spawns_overflow_and_are_stolen() {
+    check_large(
+        "nested_spawns_overflow_and_are_stolen",
+        Budget::default(),
+        || {
+            let scheduler = scheduler(2);
+            let outer = scheduler.spawn(async {
+                let inner: Vec<_> = (0..5).map(|n| crate::spawn(async move { n })).collect();
+                let mut sum = 0;
+                for handle in inner {
+                    sum += handle.await.unwrap();
+                }
+                sum
+            });
+            assert_eq!(scheduler.block_on(outer).unwrap(), 10);
+            scheduler.shutdown();
+        },
+    );
+}
+
+/// A shutdown meets spawns from another thread: every future is run, cancelled or
+/// handed back, and is dropped exactly once; every handle resolves.
+#[test]
+fn shutdown_meets_spawn() {
+    check_large("shutdown_meets_spawn", Budget::default(), || {
+        let scheduler = scheduler(2);
+        let drops = Arc::new(AtomicUsize::new(0));
+        let spawner = thread::spawn({
+            let scheduler = scheduler.clone();
+            let drops = drops.clone();
+            move || {
+                for _ in 0..3 {
+                    let counted = Counted(drops.clone());
+                    let handle = scheduler.spawn(async move {
+                        yield_now().await;
+                        drop(counted);
+                    });
+                    match scheduler.block_on(handle) {
+                        Ok(()) => {}
+                        Err(error) => assert!(error.is_cancelled()),
+                    }
+                }
+            }
+        });
+        scheduler.shutdown();
+        spawner.join().unwrap();
+        assert_eq!(drops.load(Relaxed), 3);
+        assert_eq!(scheduler.snapshot().live_tasks, 0);
+    });
+}
+
+/// Tasks that wait for a wake-up that never comes are dropped by the shutdown, also
+/// while another thread wakes one of them.
+#[test]
+fn shutdown_reaches_waiting_tasks() {
+    check_large("shutdown_reaches_waiting_tasks", Budget::default(), || {
+        let scheduler = scheduler(2);
+        let drops = Arc::new(AtomicUsize::new(0));
+        let handles: Vec<_> = (0..2)
+            .map(|_| {
+                let counted = Counted(drops.clone());
+                scheduler.spawn(async move {
+                    std::future::pending::<()>().await;
+                    drop(counted);
+                })
+            })
+            .collect();
+        let aborter = thread::spawn({
+            let mut handles = handles;
+            move || {
+                handles[0].abort();
+                handles.remove(1)
+            }
+        });
+        scheduler.shutdown();
+        let last = aborter.join().unwrap();
+        assert!(last.is_finished());
+        assert_eq!(drops.load(Relaxed), 2);
+    });
+}
+
+#[test]
+fn shutdown_from_a_task_and_from_outside() {
+    check_large(
+        "shutdown_from_a_task_and_from_outside",
+        Budget::default(),
+        || {
+            let scheduler = scheduler(2);
+            scheduler
+                .spawn({
+                    let scheduler = scheduler.clone();
+                    async move { scheduler.shutdown() }
+                })
+                .detach();
+            scheduler.shutdown();
+            assert!(scheduler.is_shut_down());
+            assert_eq!(scheduler.snapshot().live_tasks, 0);
+        },
+    );
+}
+
+#[test]
+fn an_aborted_task_is_dropped_and_resolves() {
+    check_large(
+        "an_aborted_task_is_dropped_and_resolves",
+        Budget::default(),
+        || {
+            let scheduler = scheduler(1);
+            let drops = Arc::new(AtomicUsize::new(0));
+            let counted = Counted(drops.clone());
+            let handle = scheduler.spawn(async move {
+                std::future::pending::<()>().await;
+                drop(counted);
+            });
+            handle.abort();
+            assert!(scheduler.block_on(handle).unwrap_err().is_cancelled());
+            assert_eq!(drops.load(Relaxed), 1);
+            scheduler.shutdown();
+        },
+    );
+}
+
+#[test]
+fn blocking_closures_run_and_end_with_the_scheduler() {
+    check_large(
+        "blocking_closures_run_and_end_with_the_scheduler",
+        Budget::default(),
+        || {
+            let scheduler = Scheduler::builder()
+                .workers(1)
+                .blocking_threads(2)
+                .build()
+                .unwrap();
+            let handles: Vec<_> = (0..4)
+                .map(|n| scheduler.spawn_blocking(move || n))
+                .collect();
+            let mut finished = 0;
+            let mut handles = handles.into_iter();
+            assert_eq!(scheduler.block_on(handles.next().unwrap()).unwrap(), 0);
+            scheduler.shutdown();
+            for handle in handles {
+                match scheduler.block_on(handle) {
+                    Ok(_) => finished += 1,
+                    Err(error) => assert!(error.is_cancelled()),
+                }
+            }
+            assert!(finished <= 3);
+            assert_eq!(scheduler.snapshot().blocking_threads, 0);
+        },
+    );
+}
+
+/// One task waits, without giving its worker back, for a task that it has put into its
+/// own worker's queue: the other worker has to be woken and to steal it.
+#[test]
+fn no_task_waits_behind_a_busy_worker() {
+    check_large(
+        "no_task_waits_behind_a_busy_worker",
+        Budget::default(),
+        || {
+            let scheduler = scheduler(2);
+            let done = Arc::new(AtomicUsize::new(0));
+            let outer = scheduler.spawn({
+                let done = done.clone();
+                async move {
+                    crate::spawn({
+                        let done = done.clone();
+                        async move {
+                            done.fetch_add(1, Relaxed);
+                        }
+                    })
+                    .detach();
+                    while done.load(Relaxed) == 0 {
+                        thread::yield_now();
+                    }
+                }
+            });
+            scheduler.block_on(outer).unwrap();
+            scheduler.shutdown();
+        },
+    );
+}
+
+/// Two tasks from outside that end only after both have begun, behind some that just
+/// end: whichever worker takes the one, with a batch or alone, has to see to it that
+/// the other is not left behind.
+fn tasks_that_wait_for_each_other(before: usize) {
+    let scheduler = scheduler(2);
+    for _ in 0..before {
+        scheduler.spawn(async {}).detach();
+    }
+    let begun = Arc::new(AtomicUsize::new(0));
+    let handles: Vec<_> = (0..2)
+        .map(|_| {
+            let begun = begun.clone();
+            scheduler.spawn(async move {
+                begun.fetch_add(1, Relaxed);
+                while begun.load(Relaxed) < 2 {
+                    thread::yield_now();
+                }
+            })
+        })
+        .collect();
+    for handle in handles {
+        scheduler.block_on(handle).unwrap();
+    }
+    scheduler.shutdown();
+}
+
+#[test]
+fn a_woken_worker_wakes_the_next() {
+    check_large("a_woken_worker_wakes_the_next", Budget::default(), || {
+        tasks_that_wait_for_each_other(0)
+    });
+}
+
+#[test]
+fn a_batch_from_outside_is_announced() {
+    check_large(
+        "a_batch_from_outside_is_announced",
+        Budget::default().schedules(3_000),
+        || tasks_that_wait_for_each_other(2),
+    );
+}

@@ -1,0 +1,196 @@
+//! What all threads of a scheduler share.
+
+use crate::injector_tmp::Injector;
+use engine_atomic::CachePadded;
+use engine_atomic::futex;
+use engine_atomic::sync::Arc;
+use engine_atomic::sync::atomic::{AtomicU32, Ordering::*};
+use engine_queue::deque::{Steal, bounded};
+
+use crate::blocking::BlockingPool;
+use crate::builder::Hooks;
+use crate::context::WorkerContext;
+use crate::idle::Idle;
+use crate::registry::Registry;
+use crate::stats::WorkerStats;
+use crate::task::Runnable;
+
+/// The part of a scheduler that tasks are spawned in: one for each worker, and one
+/// for foreign threads. Each has a registry and a reference count of its own, so
+/// that workers that spawn do not write to one line.
+pub(crate) struct Home {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) registry: Arc<Registry>,
+}
+
+impl Home {
+    /// Where threads that are no workers spawn.
+    pub(crate) fn foreign(shared: &Arc<Shared>) -> Self {
+        let registry = shared.registries.last();
+        Self {
+            registry: registry.expect("there is one more than workers").clone(),
+            shared: shared.clone(),
+        }
+    }
+}
+
+/// One for each scheduler.
+pub(crate) struct Shared {
+    pub(crate) injector: Injector<Runnable>,
+    pub(crate) idle: Idle,
+    pub(crate) workers: Box<[Remote]>,
+    /// The registries of the workers, and last the one of foreign threads.
+    pub(crate) registries: Box<[Arc<Registry>]>,
+    pub(crate) blocking: BlockingPool,
+    pub(crate) hooks: Hooks,
+    phase: AtomicU32,
+    /// Workers that have not left their loop.
+    running: AtomicU32,
+}
+
+/// What a worker shows to the others.
+pub(crate) struct Remote {
+    pub(crate) stealer: bounded::Stealer<Runnable>,
+    pub(crate) stats: CachePadded<WorkerStats>,
+}
+
+/// | `phase` | meaning | who may leave it, how |
+/// |---|---|---|
+/// | `RUNNING` | tasks are accepted and run | any thread, by `begin_stop`: one CAS |
+/// | `STOPPING` | workers end after their current poll; what is left is cancelled | the last worker to end, by `finish_stop` |
+/// | `STOPPED` | no task and no worker is left | nobody |
+const RUNNING: u32 = 0;
+const STOPPING: u32 = 1;
+const STOPPED: u32 = 2;
+
+/// The answer to a request to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stop {
+    Begun,
+    AlreadyBegun,
+}
+
+impl Shared {
+    pub(crate) fn new(
+        stealers: Vec<bounded::Stealer<Runnable>>,
+        blocking: BlockingPool,
+        hooks: Hooks,
+    ) -> Self {
+        let count = stealers.len();
+        let remote = |stealer| Remote {
+            stealer,
+            stats: CachePadded::new(WorkerStats::new()),
+        };
+        Self {
+            injector: Injector::new(),
+            idle: Idle::new(count),
+            workers: stealers.into_iter().map(remote).collect(),
+            registries: (0..=count).map(|_| Arc::new(Registry::new())).collect(),
+            blocking,
+            hooks,
+            phase: AtomicU32::new(RUNNING),
+            running: AtomicU32::new(u32::try_from(count).expect("the builder limits the workers")),
+        }
+    }
+
+    /// Queues a task from a foreign thread.
+    pub(crate) fn inject(&self, runnable: Runnable) {
+        self.injector.push(runnable);
+        self.idle.notify();
+    }
+
+    /// Queues `runnable`, for which the worker's own queue has no room, in the
+    /// injector, and half of that queue before it, so that the next pushes fit.
+    #[cold]
+    pub(crate) fn overflow(&self, worker: &WorkerContext, runnable: Runnable) {
+        let mut batch = Vec::with_capacity(worker.queue.capacity() / 2 + 1);
+        worker.queue.pop_half(&mut batch);
+        batch.push(runnable);
+        worker.stats().overflows.add(1);
+        self.injector.push_batch(batch);
+        self.idle.notify();
+    }
+
+    /// Whether a task is in any queue that a worker can take from.
+    pub(crate) fn any_public(&self) -> bool {
+        !self.injector.is_empty() || self.workers.iter().any(|w| !w.stealer.is_empty())
+    }
+
+    /// Whether workers have to end.
+    pub(crate) fn is_stopping(&self) -> bool {
+        // Relaxed: a worker that misses it is told by a token, or by its last look
+        // before it sleeps, which the idle protocol's fences order.
+        self.phase.load(Relaxed) != RUNNING
+    }
+
+    /// Asks all workers to end.
+    pub(crate) fn begin_stop(&self) -> Stop {
+        // RUNNING -> STOPPING
+        // Relaxed: `wake_all` has the fence.
+        let won = self
+            .phase
+            .compare_exchange(RUNNING, STOPPING, Relaxed, Relaxed);
+        if won.is_err() {
+            return Stop::AlreadyBegun;
+        }
+        self.idle.wake_all();
+        Stop::Begun
+    }
+
+    /// Called by each worker as it ends; the last one clears what is left.
+    pub(crate) fn worker_ended(&self) {
+        // AcqRel: all that the other workers did happens before the clearing.
+        if self.running.fetch_sub(1, AcqRel) == 1 {
+            self.clear();
+        }
+    }
+
+    /// Cancels every task, with all workers gone.
+    fn clear(&self) {
+        let wakers: Vec<_> = self.registries.iter().flat_map(|r| r.close()).collect();
+        // Threads that block run to the end of what they do; what they have not
+        // begun is cancelled.
+        self.blocking.stop();
+        let backoff = engine_atomic::Backoff::new();
+        // Due tasks are in the injector; waking the others puts them there. A task
+        // that a foreign thread is waking right now arrives a moment later.
+        wakers.into_iter().for_each(std::task::Waker::wake);
+        loop {
+            match self.injector.steal() {
+                Steal::Success(runnable) => {
+                    backoff.reset();
+                    cancel(runnable);
+                }
+                Steal::Empty if self.live_tasks() == 0 => break,
+                Steal::Empty | Steal::Retry => backoff.snooze(),
+            }
+        }
+        // STOPPING -> STOPPED
+        // Release: pairs with the Acquire load in `wait_stopped`.
+        self.phase.swap(STOPPED, Release);
+        futex::wake_all(&self.phase);
+    }
+
+    /// Blocks until everything has ended.
+    pub(crate) fn wait_stopped(&self) {
+        loop {
+            // Acquire: pairs with the Release swap in `clear`.
+            let phase = self.phase.load(Acquire);
+            if phase == STOPPED {
+                return;
+            }
+            futex::wait(&self.phase, phase);
+        }
+    }
+
+    /// Tasks that have been spawned and have not ended.
+    pub(crate) fn live_tasks(&self) -> usize {
+        self.registries.iter().map(|registry| registry.live()).sum()
+    }
+}
+
+/// Ends a due task: polls it a last time, which drops its future.
+pub(crate) fn cancel(runnable: Runnable) {
+    runnable.metadata().cancel();
+    crate::worker::run_caught(runnable);
+}
