@@ -44,7 +44,7 @@ impl Engine {
         for index in 0..count {
             let executor = Arc::clone(&executor);
             let stopped = stop.listen();
-            let run = move || async_io::block_on(executor.run(stopped));
+            let run = move || futures_lite::future::block_on(executor.run(stopped));
             workers.push(
                 thread::Builder::new()
                     .name(format!("web-{index}"))
