@@ -215,7 +215,9 @@ fn wrk(url: &str, load: &Load) -> Result<Sample, Failure> {
     Ok(Sample {
         rate: field("Requests/sec:")?.parse()?,
         p99: field("99%")?.to_owned(),
-        requests: requests.ok_or("wrk printed no number of requests")?.parse()?,
+        requests: requests
+            .ok_or("wrk printed no number of requests")?
+            .parse()?,
         cpu: 0.0,
     })
 }

@@ -1,16 +1,19 @@
 //! The runtime of the binary: engine-sched.
 
+use std::io;
 use std::num::NonZeroUsize;
 
 use engine_sched::{BuildError, Scheduler, Snapshot};
 use serde_json::{Value, json};
 
+use crate::reactor::Reactor;
 use crate::runtime::{JobLost, Runtime};
 
 /// The scheduler that the binary and the tests run on. Clones share it.
 #[derive(Clone)]
 pub struct Engine {
     scheduler: Scheduler,
+    reactor: Reactor,
 }
 
 impl Engine {
@@ -18,19 +21,31 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// More workers than a scheduler has, or a thread that the system refuses.
-    pub fn start(workers: Option<NonZeroUsize>) -> Result<Self, BuildError> {
-        let mut builder = Scheduler::builder().thread_name("web");
+    /// More workers than a scheduler has, or a thread or a poller that the system
+    /// refuses.
+    pub fn start(workers: Option<NonZeroUsize>) -> io::Result<Self> {
+        let reactor = Reactor::new()?;
+        let mut builder = Scheduler::builder()
+            .thread_name("web")
+            .driver(reactor.clone());
         if let Some(workers) = workers {
             builder = builder.workers(workers.get());
         }
-        let scheduler = builder.build()?;
-        Ok(Self { scheduler })
+        let scheduler = builder.build().map_err(|error| match error {
+            BuildError::Thread(error) => error,
+            other => io::Error::new(io::ErrorKind::InvalidInput, other),
+        })?;
+        Ok(Self { scheduler, reactor })
     }
 
     /// How many worker threads run futures.
     pub fn workers(&self) -> usize {
         self.scheduler.snapshot().workers.len()
+    }
+
+    /// What watches the sockets of connections.
+    pub fn reactor(&self) -> &Reactor {
+        &self.reactor
     }
 
     /// Runs `future` on the calling thread while the workers run what it spawns.

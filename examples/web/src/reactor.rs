@@ -62,7 +62,7 @@ struct Source {
 
 #[derive(Default)]
 struct Side {
-    /// An event has come since the last operation that found the socket not ready.
+    /// An event has come since the last operation began.
     ready: bool,
     waker: Option<Waker>,
 }
@@ -216,11 +216,11 @@ impl Side {
         self.waker.take()
     }
 
-    /// After an operation has found the socket not ready: whether an event has come in
-    /// the meantime, and the operation has to be tried again. Otherwise `cx` is woken by
-    /// the next one.
+    /// After an operation has found the socket not ready: whether an event has come since
+    /// [`forget`](Self::forget), and the operation has to be tried again. Otherwise `cx` is
+    /// woken by the next one.
     fn should_retry(&mut self, cx: &Context<'_>) -> bool {
-        if std::mem::take(&mut self.ready) {
+        if self.ready {
             return true;
         }
         match &mut self.waker {
@@ -228,6 +228,11 @@ impl Side {
             none => *none = Some(cx.waker().clone()),
         }
         false
+    }
+
+    /// The operation that follows sees what all events so far were about.
+    fn forget(&mut self) {
+        self.ready = false;
     }
 }
 
@@ -275,8 +280,12 @@ impl Socket {
         self.poll_with(&self.source.write, cx, operation)
     }
 
-    /// An edge that comes after `operation` found the socket not ready sets `ready`: before
-    /// our lock, and we try again; or after it, and it wakes us.
+    /// An edge that comes while `operation` finds the socket not ready sets `ready`: before
+    /// our second lock, and we try again; or after it, and it wakes us.
+    ///
+    /// A read that comes back short is tried again before the task waits, although there is
+    /// rarely anything left: if the other side's end came in the same event as its last
+    /// bytes, no further event will tell.
     fn poll_with<R>(
         &self,
         side: &Mutex<Side>,
@@ -284,6 +293,7 @@ impl Socket {
         mut operation: impl FnMut(&TcpStream) -> io::Result<R>,
     ) -> Poll<io::Result<R>> {
         loop {
+            lock(side).forget();
             match operation(&self.stream) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -318,7 +328,10 @@ mod tests {
     fn pair(reactor: &Reactor) -> (Socket, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        (reactor.register(listener.accept().unwrap().0).unwrap(), client)
+        (
+            reactor.register(listener.accept().unwrap().0).unwrap(),
+            client,
+        )
     }
 
     async fn read_all(socket: &Socket) -> Vec<u8> {
