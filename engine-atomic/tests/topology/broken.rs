@@ -32,7 +32,7 @@ fn nothing_there() {
 }
 
 /// Two cores with two threads each, of every kind of file one or more.
-const LAPTOP: &str = "\
+pub const LAPTOP: &str = "\
 cpu/cpu{0,2}/topology/core_cpus_list 0,2
 cpu/cpu{1,3}/topology/core_cpus_list 1,3
 cpu/cpu{0-3}/topology/physical_package_id 0
