@@ -20,10 +20,14 @@ pub mod topology;
 mod backoff;
 mod contention;
 mod pad;
+#[cfg(feature = "std")]
+mod striped;
 
 pub use backoff::Backoff;
 pub use contention::Contention;
 pub use pad::{CACHE_LINE, CachePadded};
+#[cfg(feature = "std")]
+pub use striped::StripedCounter;
 
 /// What the macros of this crate expand to. No part of the interface.
 #[doc(hidden)]
