@@ -20,12 +20,16 @@ pub mod topology;
 mod backoff;
 mod contention;
 mod pad;
+mod plain;
+mod seqlock;
 #[cfg(feature = "std")]
 mod striped;
 
 pub use backoff::Backoff;
 pub use contention::Contention;
 pub use pad::{CACHE_LINE, CachePadded};
+pub use plain::Plain;
+pub use seqlock::SeqLock;
 #[cfg(feature = "std")]
 pub use striped::StripedCounter;
 
