@@ -45,14 +45,13 @@
 //! |---|---|---|
 //! | Linux, Android | futex(2) by atomic-wait | `FUTEX_WAIT_BITSET`, absolute `CLOCK_MONOTONIC` |
 //! | macOS, Windows, FreeBSD | atomic-wait | a table of condition variables |
-//! | loom, shuttle | a wait list for each word | the same, with an arbitrary early return |
+//! | loom, shuttle | a wait list for each word | the same; the deadline comes after the others have had a turn |
 //!
 //! # When not to use
 //!
 //! To wait for a value, prefer a mutex, a condition variable or a barrier. A
-//! sleep and a wake cost two system calls and, on a machine of 2026, 10 to
-//! 50 µs: spin for the length of a few hundred instructions first if the wait is
-//! likely to be short.
+//! sleep and a wake cost two system calls and two context switches: spin for the length
+//! of a few hundred instructions first if the wait is likely to be short.
 //!
 //! Source: U. Drepper, "Futexes Are Tricky"; futex(2).
 
