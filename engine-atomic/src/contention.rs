@@ -92,3 +92,38 @@ impl fmt::Debug for Contention {
             .finish()
     }
 }
+
+#[cfg(all(test, not(any(engine_loom, engine_shuttle))))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_add_up_and_wrap() {
+        let contention = Contention::default();
+        contention.record(0);
+        assert_eq!(contention.lost(), 0);
+        contention.record(3);
+        contention.record(4);
+        assert_eq!(contention.lost(), 7);
+        assert_eq!(format!("{contention:?}"), "Contention { lost: 7 }");
+        contention.record(usize::MAX);
+        assert_eq!(contention.lost(), 6);
+    }
+
+    /// Counts may be lost, and none is made up.
+    #[test]
+    fn never_more_than_recorded() {
+        let contention = Contention::new();
+        std::thread::scope(|s| {
+            for _ in 0..4 {
+                s.spawn(|| (0..1000).for_each(|_| contention.record(2)));
+            }
+        });
+        let lost = contention.lost();
+        // The last to store has stored no less than its own.
+        assert!(
+            (2..=8000).contains(&lost) && lost.is_multiple_of(2),
+            "{lost}"
+        );
+    }
+}

@@ -80,8 +80,8 @@
 //!
 //! - Words in memory shared with another **process**: `heavy` reaches the threads of
 //!   this one only.
-//! - When both sides are equally frequent: two `seq_cst` are far cheaper (a `heavy`
-//!   takes some 0.4 µs on 2 cores and grows with the cores it interrupts).
+//! - When both sides are equally frequent: two `seq_cst` are far cheaper than one `heavy`,
+//!   which is a system call and interrupts every core that runs this process.
 //! - When other threads must not be interrupted (real-time, isolated cores): call
 //!   [`prefer_seq_cst`] first thing in `main`.
 //!

@@ -1,9 +1,8 @@
 //! How far apart the processors are that this process may use.
 //!
 //! Work that moves to another processor leaves its cache behind, and a line that
-//! moves between processors takes longer the farther they are apart: some 10 ns
-//! within a shared cache, 100 ns and more across sockets. So steal from, wake, and hand
-//! work to the nearest first.
+//! moves between processors takes longer the farther they are apart. So steal from,
+//! wake, and hand work to the nearest first.
 //!
 //! # Example
 //!

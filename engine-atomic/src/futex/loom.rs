@@ -5,9 +5,10 @@
 //! happens-before edge between futex calls that a real futex does not promise;
 //! paths that do not sleep are still checked strictly.
 //!
-//! A return without a wake is explored for every wait with a deadline (reported
-//! as [`WaitResult::TimedOut`]), and for the first `ENGINE_LOOM_SPURIOUS` (0 if
-//! unset) waits of an execution without one.
+//! A wait with a deadline gives the other threads a turn and then returns
+//! ([`WaitResult::TimedOut`] if no wake came), so it never counts as a deadlock. A
+//! spurious return is explored for the first `ENGINE_LOOM_SPURIOUS` (0 if unset)
+//! waits of an execution without a deadline.
 
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -22,6 +23,8 @@ use crate::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 /// How a waiter sleeps.
 enum Sleep {
+    /// Until a wake, or until the others have had a turn: the deadline.
+    Timed,
     /// Until a wake, or spuriously: loom explores one early return of a `Notify`.
     MayReturn(Notify),
     /// Until a wake.
@@ -63,7 +66,7 @@ fn sleep(word: &AtomicU32, expected: u32, timed: bool) -> Option<bool> {
         if word.load(Relaxed) != expected {
             return None;
         }
-        let early = timed || {
+        let spurious = !timed && {
             let left = list.spurious_left.get();
             list.spurious_left.set(left.saturating_sub(1));
             left > 0
@@ -71,7 +74,9 @@ fn sleep(word: &AtomicU32, expected: u32, timed: bool) -> Option<bool> {
         me = Arc::new(Waiter {
             key: std::ptr::from_ref(word).addr(),
             woken: AtomicBool::new(false),
-            sleep: if early {
+            sleep: if timed {
+                Sleep::Timed
+            } else if spurious {
                 Sleep::MayReturn(Notify::new())
             } else {
                 Sleep::Firm(thread::current())
@@ -80,12 +85,13 @@ fn sleep(word: &AtomicU32, expected: u32, timed: bool) -> Option<bool> {
         list.queue.push_back(me.clone());
     }
     match &me.sleep {
+        Sleep::Timed => {
+            thread::yield_now();
+            leave(&me);
+        }
         Sleep::MayReturn(notify) => {
             notify.wait();
-            let mut list = LIST.lock().unwrap();
-            if let Some(at) = list.queue.iter().position(|w| Arc::ptr_eq(w, &me)) {
-                list.queue.remove(at);
-            }
+            leave(&me);
         }
         Sleep::Firm(_) => {
             while !me.woken.load(Plain) {
@@ -94,6 +100,14 @@ fn sleep(word: &AtomicU32, expected: u32, timed: bool) -> Option<bool> {
         }
     }
     Some(me.woken.load(Plain))
+}
+
+/// Takes a waiter off the list, if no wake has.
+fn leave(me: &Arc<Waiter>) {
+    let mut list = LIST.lock().unwrap();
+    if let Some(at) = list.queue.iter().position(|w| Arc::ptr_eq(w, me)) {
+        list.queue.remove(at);
+    }
 }
 
 pub(super) fn wait(word: &AtomicU32, expected: u32) {
@@ -122,6 +136,7 @@ fn wake(word: *const AtomicU32, limit: usize) {
     }
     for waiter in woken {
         match &waiter.sleep {
+            Sleep::Timed => {}
             Sleep::MayReturn(notify) => notify.notify(),
             Sleep::Firm(thread) => thread.unpark(),
         }

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use testkit::model::{Budget, check};
 
+use super::bucket::Bucket;
 use super::{WaitResult, wait, wait_until, wake_all, wake_one};
 use crate::sync::atomic::{AtomicU32, Ordering::*};
 use crate::sync::cell::UnsafeCell;
@@ -126,5 +127,92 @@ fn deadline_or_wake() {
         }
         waker.join().unwrap();
         flag.read();
+    });
+}
+
+/// A deadline that nobody's wake comes before ends the wait, and a word that differs
+/// does at once.
+#[test]
+fn deadline_without_a_wake() {
+    check("deadline_without_a_wake", Budget::exhaustive(), || {
+        let wait_alone = || {
+            let word = AtomicU32::new(0);
+            let deadline = Instant::now() + Duration::from_millis(1);
+            while wait_until(&word, 0, deadline) != WaitResult::TimedOut {}
+            let deadline = Instant::now() + Duration::from_secs(3600);
+            assert_eq!(wait_until(&word, 1, deadline), WaitResult::Returned);
+        };
+        let other = thread::spawn(wait_alone);
+        wait_alone();
+        other.join().unwrap();
+    });
+}
+
+/// Both ends of a wait with a deadline are explored: the wake and the deadline.
+#[test]
+fn both_ends_are_explored() {
+    use std::sync::atomic::{AtomicUsize, Ordering::Relaxed as Plain};
+    static ENDS: [AtomicUsize; 2] = [const { AtomicUsize::new(0) }; 2];
+    check("both_ends_are_explored", Budget::exhaustive(), || {
+        let word = Arc::new(AtomicU32::new(0));
+        let waker = thread::spawn({
+            let word = word.clone();
+            // No change of the word: only the wake can end the wait.
+            move || wake_one(&*word)
+        });
+        let deadline = Instant::now() + Duration::from_millis(1);
+        let end = wait_until(&word, 0, deadline) == WaitResult::TimedOut;
+        ENDS[usize::from(end)].fetch_add(1, Plain);
+        waker.join().unwrap();
+    });
+    let ends = ENDS.each_ref().map(|end| end.load(Plain));
+    println!("model both_ends_are_explored: {ends:?} woken and timed out");
+    if crate::sync::MODEL {
+        assert!(ends[0] > 0 && ends[1] > 0, "{ends:?}");
+    }
+}
+
+/// The table's two fences: a sleeper is counted, or it sees the change. A lost wake is
+/// a deadlock under the checkers, since their condition variables do not time out.
+#[test]
+fn bucket_loses_no_wake() {
+    check("bucket_loses_no_wake", Budget::exhaustive(), || {
+        let shared = Arc::new((Bucket::new(), AtomicU32::new(0)));
+        let waker = thread::spawn({
+            let shared = shared.clone();
+            move || {
+                shared.1.swap(1, Relaxed);
+                shared.0.wake();
+            }
+        });
+        while shared.1.load(Relaxed) == 0 {
+            let hour = Duration::from_secs(3600);
+            assert_eq!(shared.0.sleep(&shared.1, 0, hour), WaitResult::Returned);
+        }
+        waker.join().unwrap();
+    });
+}
+
+/// Two sleepers on two words in one bucket, woken by two threads.
+#[test]
+fn bucket_shared_by_two_words() {
+    check("bucket_shared_by_two_words", Budget::preemptions(2), || {
+        let shared = Arc::new((Bucket::new(), [AtomicU32::new(0), AtomicU32::new(0)]));
+        let sleeper = thread::spawn({
+            let shared = shared.clone();
+            move || {
+                while shared.1[0].load(Relaxed) == 0 {
+                    let _ = shared.0.sleep(&shared.1[0], 0, Duration::from_secs(3600));
+                }
+                shared.1[1].swap(1, Relaxed);
+                shared.0.wake();
+            }
+        });
+        shared.1[0].swap(1, Relaxed);
+        shared.0.wake();
+        while shared.1[1].load(Relaxed) == 0 {
+            let _ = shared.0.sleep(&shared.1[1], 0, Duration::from_secs(3600));
+        }
+        sleeper.join().unwrap();
     });
 }

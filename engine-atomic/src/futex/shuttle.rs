@@ -1,6 +1,6 @@
 //! The futex under shuttle: a wait list, checked and slept on as the kernel
-//! does. One wait in ten returns spuriously, and three in ten with a deadline
-//! time out; the draws are part of the schedule and replay with it.
+//! does. One wait in ten returns spuriously, and one with a deadline times out after one to
+//! four turns of the others; the draws are part of the schedule and replay with it.
 
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -20,8 +20,9 @@ struct Waiter {
     static ref LIST: Mutex<VecDeque<(usize, Arc<Waiter>)>> = Mutex::new(VecDeque::new());
 }
 
-/// Returns whether a wake ended the sleep; `None` if the word differed.
-fn sleep(word: &AtomicU32, expected: u32, early: f64) -> Option<bool> {
+/// Returns whether a wake ended the sleep; `None` if the word differed. Sleeps until
+/// a wake, or for so many turns.
+fn sleep(word: &AtomicU32, expected: u32, turns: Option<u32>) -> Option<bool> {
     let me = Arc::new(Waiter {
         woken: Mutex::new(false),
         changed: Condvar::new(),
@@ -33,9 +34,11 @@ fn sleep(word: &AtomicU32, expected: u32, early: f64) -> Option<bool> {
         }
         list.push_back((std::ptr::from_ref(word).addr(), me.clone()));
     }
-    if ::shuttle::rand::thread_rng().gen_bool(early) {
-        // The wake may come while we decide, so take ourselves off the list.
-        ::shuttle::thread::yield_now();
+    if let Some(turns) = turns {
+        for _ in 0..turns {
+            ::shuttle::thread::yield_now();
+        }
+        // The wake may have come meanwhile; if not, take ourselves off the list.
         let mut list = LIST.lock().unwrap();
         return match list.iter().position(|(_, w)| Arc::ptr_eq(w, &me)) {
             Some(at) => {
@@ -53,11 +56,13 @@ fn sleep(word: &AtomicU32, expected: u32, early: f64) -> Option<bool> {
 }
 
 pub(super) fn wait(word: &AtomicU32, expected: u32) {
-    sleep(word, expected, 0.1);
+    let spurious = ::shuttle::rand::thread_rng().gen_bool(0.1);
+    sleep(word, expected, spurious.then_some(1));
 }
 
 pub(super) fn wait_until(word: &AtomicU32, expected: u32, _deadline: Instant) -> WaitResult {
-    match sleep(word, expected, 0.3) {
+    let turns = ::shuttle::rand::thread_rng().gen_range(1..=4);
+    match sleep(word, expected, Some(turns)) {
         Some(false) => WaitResult::TimedOut,
         Some(true) | None => WaitResult::Returned,
     }

@@ -77,3 +77,26 @@ macro_rules! const_unless_loom {
         $vis fn $name($($arg: $ty),*) -> $ret $body
     };
 }
+
+/// Declares a `const fn`, or a plain `fn` under a checker: for what stands in for
+/// something there that takes an allocation.
+#[cfg(not(any(engine_loom, engine_shuttle)))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! const_unless_model {
+    ($(#[$meta:meta])* $vis:vis const fn $name:ident($($arg:ident: $ty:ty),* $(,)?) -> $ret:ty $body:block) => {
+        $(#[$meta])*
+        $vis const fn $name($($arg: $ty),*) -> $ret $body
+    };
+}
+
+/// Declares a plain `fn`: a checker runs this build.
+#[cfg(any(engine_loom, engine_shuttle))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! const_unless_model {
+    ($(#[$meta:meta])* $vis:vis const fn $name:ident($($arg:ident: $ty:ty),* $(,)?) -> $ret:ty $body:block) => {
+        $(#[$meta])*
+        $vis fn $name($($arg: $ty),*) -> $ret $body
+    };
+}

@@ -32,7 +32,7 @@ fn nothing_there() {
 }
 
 /// Two cores with two threads each, of every kind of file one or more.
-const LAPTOP: &str = "\
+pub const LAPTOP: &str = "\
 cpu/cpu{0,2}/topology/core_cpus_list 0,2
 cpu/cpu{1,3}/topology/core_cpus_list 1,3
 cpu/cpu{0-3}/topology/physical_package_id 0
@@ -179,6 +179,33 @@ fn contradictions() {
     sysfs.write("cpu/cpu4/cache/index2/shared_cpu_list", "2,4");
     sysfs.write("cpu/cpu6/cache/index2/shared_cpu_list", "6");
     assert_knows_nothing(&sysfs, 8, "overlapping groups");
+}
+
+/// All processors tell the same wrong story.
+#[test]
+fn broken_everywhere() {
+    let sysfs = Sysfs::machine(LAPTOP);
+    for cpu in 0..4 {
+        sysfs.write(&format!("cpu/cpu{cpu}/cache/index2/level"), "1");
+    }
+    assert_knows_nothing(&sysfs, 4, "two data caches of level 1");
+
+    let sysfs = Sysfs::machine(LAPTOP);
+    for cpu in 0..4 {
+        sysfs.remove(&format!("cpu/cpu{cpu}/cache/index2/level"));
+    }
+    assert_knows_nothing(&sysfs, 4, "a cache of no level");
+
+    let sysfs = Sysfs::machine(LAPTOP);
+    let spaces = " ".repeat(16 * 1024);
+    sysfs.write("cpu/cpu0/topology/core_cpus_list", format!("0,2{spaces}"));
+    assert_knows_nothing(&sysfs, 4, "too long");
+    sysfs.write(
+        "cpu/cpu0/topology/core_cpus_list",
+        format!("0,2{}", &spaces[3..]),
+    );
+    let topology = Topology::from_sysfs(sysfs.root(), &all(4));
+    assert_eq!(topology.distance(0, 2), Distance::Smt, "just short enough");
 }
 
 /// What is absent everywhere is not known, and the rest still counts.
