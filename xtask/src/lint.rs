@@ -1,0 +1,88 @@
+//! `lint`: everything that needs no test run.
+
+use std::path::Path;
+
+use crate::{
+    cmd::Cmd,
+    env::{CRATES, root, target},
+    model::Checker,
+    readme,
+    report::Report,
+    rules,
+};
+
+/// Workspaces beside the main one.
+const OTHERS: [&str; 2] = ["fuzz", "testkit/downstream"];
+
+/// Runs all lints.
+pub fn run(report: &mut Report) {
+    format(report);
+    report.step("the facade is the only way to atomics", rules::facade);
+    report.step("no file knows this machine", rules::portable);
+    report.step("the README counts packages as cargo does", readme::packages);
+    report.step("the README's code is an example", readme::example);
+    clippy(report);
+    let docs = Cmd::cargo("doc --workspace --no-deps --all-features")
+        .var("RUSTDOCFLAGS", "--deny warnings");
+    report.command("docs", &docs);
+    deny(report);
+}
+
+fn format(report: &mut Report) {
+    report.command("format", &Cmd::cargo("fmt --all -- --check"));
+    for folder in OTHERS {
+        let manifest = format!("{folder}/Cargo.toml");
+        let cmd = Cmd::cargo("fmt --manifest-path")
+            .arg(manifest)
+            .words("-- --check");
+        report.command(&format!("format: {folder}"), &cmd);
+    }
+}
+
+fn clippy(report: &mut Report) {
+    let all = Cmd::cargo("clippy --workspace --all-targets --all-features");
+    report.command("clippy", &strict(all));
+    // What only a checker's build sees: the models and the facade behind them.
+    for checker in [Checker::Loom, Checker::Shuttle] {
+        let name = checker.name();
+        let cmd = CRATES
+            .iter()
+            .fold(Cmd::cargo("clippy --lib --tests"), |cmd, krate| {
+                cmd.arg("-p").arg(*krate)
+            })
+            .words("--features")
+            .arg(name);
+        let cmd = checker.set(cmd, &target(name));
+        report.command(&format!("clippy: {name}"), &strict(cmd));
+    }
+    // Not fuzz/: it needs a C++ compiler; `fuzz-smoke` builds it.
+    let downstream = Cmd::cargo("clippy --all-targets")
+        .folder(&root().join("testkit/downstream"))
+        .path_var("CARGO_TARGET_DIR", &target("downstream"));
+    report.command("clippy: testkit/downstream", &strict(downstream));
+}
+
+fn strict(cmd: Cmd) -> Cmd {
+    cmd.words("-- --deny warnings")
+}
+
+fn deny(report: &mut Report) {
+    const NAME: &str = "cargo deny";
+    if Cmd::cargo("deny --version").read().is_err() {
+        report.missing(NAME, "`cargo install cargo-deny --locked` installs it");
+        return;
+    }
+    // No `advisories`: that one needs the network each time.
+    for folder in ["", "fuzz", "testkit/downstream"] {
+        let manifest = Path::new(folder).join("Cargo.toml");
+        let cmd = Cmd::cargo("deny --manifest-path")
+            .arg(manifest.to_string_lossy())
+            .words("check --config")
+            .arg(root().join("deny.toml").to_string_lossy())
+            .words("bans licenses sources");
+        report.command(
+            &format!("{NAME}: {manifest}", manifest = manifest.display()),
+            &cmd,
+        );
+    }
+}
