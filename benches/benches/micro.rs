@@ -40,6 +40,25 @@ fn atomic(c: &mut Criterion) {
     group.finish();
 }
 
+fn queue(c: &mut Criterion) {
+    let mut group = c.benchmark_group("unbounded queue, push and pop");
+    let crossbeam = crossbeam_queue::SegQueue::new();
+    group.bench_function("crossbeam SegQueue", |b| {
+        b.iter(|| {
+            crossbeam.push(black_box(1_u64));
+            crossbeam.pop()
+        });
+    });
+    let engine = engine_queue::SegQueue::new();
+    group.bench_function("engine SegQueue", |b| {
+        b.iter(|| {
+            engine.push(black_box(1_u64));
+            engine.pop()
+        });
+    });
+    group.finish();
+}
+
 fn lock(c: &mut Criterion) {
     let mut group = c.benchmark_group("lock");
     let std_mutex = std::sync::Mutex::new(0_u64);
@@ -66,5 +85,5 @@ fn barrier(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, atomic, lock, barrier);
+criterion_group!(benches, atomic, queue, lock, barrier);
 criterion_main!(benches);

@@ -71,6 +71,16 @@ queue!(
     |queue| queue.pop()
 );
 queue!(
+    EngineSeg,
+    engine_queue::SegQueue<u64>,
+    engine_queue::SegQueue::new(),
+    |queue, item| {
+        queue.push(item);
+        true
+    },
+    |queue| queue.pop()
+);
+queue!(
     ConcurrentBounded,
     concurrent_queue::ConcurrentQueue<u64>,
     concurrent_queue::ConcurrentQueue::bounded(CAPACITY),
@@ -192,7 +202,8 @@ fn main() {
             })
             .add("concurrent-queue", || {
                 one_thread::<ConcurrentUnbounded>(duration)
-            }),
+            })
+            .add("engine SegQueue", || one_thread::<EngineSeg>(duration)),
     );
     for (p, c) in [(1, 1), (2, 2), (4, 4)] {
         report.run(
@@ -212,7 +223,8 @@ fn main() {
                 })
                 .add("concurrent-queue", || {
                     many::<ConcurrentUnbounded>(duration, p, c)
-                }),
+                })
+                .add("engine SegQueue", || many::<EngineSeg>(duration, p, c)),
         );
     }
     report.finish();
