@@ -8,7 +8,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use common::{TestServer, body, client, decode, fast, files_below, pattern, url_path};
+use common::{TestServer, age, body, client, decode, fast, files_below, pattern, url_path};
 use engine_web::server::Limits;
 use engine_web::site::Options;
 use ureq::http::Response;
@@ -379,6 +379,7 @@ fn many_requests_for_one_body_compress_it_once() {
     let dir = tempfile::tempdir().unwrap();
     let content = pattern(2 << 20);
     fs::write(dir.path().join("hot.txt"), &content).unwrap();
+    age(&dir.path().join("hot.txt"));
     let server = TestServer::start(dir.path(), fast(), Limits::default());
     std::thread::scope(|scope| {
         for _ in 0..16 {
@@ -390,6 +391,23 @@ fn many_requests_for_one_body_compress_it_once() {
         }
     });
     assert_eq!(server.site.stats().cache_misses(), 1);
+}
+
+#[test]
+fn a_change_within_one_step_of_the_clock_is_seen() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("fresh.txt");
+    let server = TestServer::start(dir.path(), fast(), Limits::default());
+    let stamp = SystemTime::now();
+    for byte in [b'a', b'b', b'c'] {
+        // The same length and the same time, as two writes in one tick have.
+        fs::write(&file, vec![byte; 1000]).unwrap();
+        let handle = fs::File::options().write(true).open(&file).unwrap();
+        handle.set_modified(stamp).unwrap();
+        let mut response = get(&server, "/fresh.txt", &[("accept-encoding", "gzip")]);
+        let received = body(&mut response).unwrap();
+        assert_eq!(decode(Some("gzip"), &received), vec![byte; 1000]);
+    }
 }
 
 #[test]
@@ -417,6 +435,7 @@ fn without_a_cache_each_request_is_compressed() {
 #[test]
 fn the_engine_shows_itself() {
     let dir = small_site();
+    age(&dir.path().join("page.html"));
     let server = TestServer::start(dir.path(), fast(), Limits::default());
     for _ in 0..2 {
         get(&server, "/page.html", &[("accept-encoding", "gzip")]);

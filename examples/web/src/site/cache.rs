@@ -130,7 +130,7 @@ impl Cache {
         }
     }
 
-    fn settle(&self, key: &Key, slot: &Arc<Slot>) {
+    fn settle(&self, key: &Key, slot: &Arc<Slot>, keep: Keep) {
         let mut inner = self.inner();
         // The slot may have been pushed out while it was empty.
         let ours = inner
@@ -141,7 +141,7 @@ impl Cache {
             return;
         }
         let cost = cost(slot);
-        if cost == 0 || cost > self.budget {
+        if keep == Keep::No || cost == 0 || cost > self.budget {
             inner.slots.pop(key);
             return;
         }
@@ -155,6 +155,15 @@ impl Cache {
             inner.evicted += 1;
         }
     }
+}
+
+/// Whether a body may be given to later requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// As long as there is room.
+    Yes,
+    /// Only to those who wait for it already.
+    No,
 }
 
 /// Zero for a slot that holds no body.
@@ -181,15 +190,15 @@ impl Filler {
     }
 
     /// Fills the slot and wakes who waits. A failure is not kept.
-    pub fn finish(mut self, outcome: Outcome) {
-        self.fill(outcome);
+    pub fn finish(mut self, outcome: Outcome, keep: Keep) {
+        self.fill(outcome, keep);
     }
 
-    fn fill(&mut self, outcome: Outcome) {
+    fn fill(&mut self, outcome: Outcome, keep: Keep) {
         self.finished = true;
         // Only the filler fills, and only once.
         let _ = self.slot.outcome.set_blocking(outcome);
-        self.cache.settle(&self.key, &self.slot);
+        self.cache.settle(&self.key, &self.slot, keep);
     }
 }
 
@@ -197,7 +206,7 @@ impl Drop for Filler {
     fn drop(&mut self) {
         if !self.finished {
             let lost = io::Error::other(crate::runtime::JobLost);
-            self.fill(Err(Arc::new(lost)));
+            self.fill(Err(Arc::new(lost)), Keep::No);
         }
     }
 }
@@ -232,7 +241,7 @@ mod tests {
     }
 
     fn fill(cache: &Arc<Cache>, number: u64) {
-        filler(cache, number).finish(Ok(vec![0; 100].into()));
+        filler(cache, number).finish(Ok(vec![0; 100].into()), Keep::Yes);
     }
 
     fn holds(cache: &Arc<Cache>, number: u64) -> bool {
@@ -249,7 +258,7 @@ mod tests {
         block_on(async {
             let mut wait = std::pin::pin!(slot.wait());
             assert!(poll_once(wait.as_mut()).await.is_none());
-            filler.finish(Ok(Bytes::from_static(b"body")));
+            filler.finish(Ok(Bytes::from_static(b"body")), Keep::Yes);
             assert_eq!(wait.await.unwrap(), "body");
         });
         assert!(matches!(cache.claim(key(1)), Claim::Hit(body) if body == "body"));
@@ -271,7 +280,7 @@ mod tests {
         let cache = cache(1);
         let filler = filler(&cache, 1);
         let slot = filler.slot();
-        filler.finish(Ok(vec![0; 101].into()));
+        filler.finish(Ok(vec![0; 101].into()), Keep::Yes);
         assert_eq!(block_on(slot.wait()).unwrap().len(), 101);
         assert_eq!(
             cache.usage(),
@@ -285,11 +294,25 @@ mod tests {
     }
 
     #[test]
+    fn a_body_not_to_keep_reaches_those_who_wait() {
+        let cache = cache(1);
+        let filler = filler(&cache, 1);
+        let slot = filler.slot();
+        filler.finish(Ok(Bytes::from_static(b"body")), Keep::No);
+        assert_eq!(block_on(slot.wait()).unwrap(), "body");
+        assert!(!holds(&cache, 1));
+        assert_eq!(cache.usage().bytes, 0);
+    }
+
+    #[test]
     fn a_failure_reaches_those_who_wait_and_is_not_kept() {
         let cache = cache(1);
         let filler = filler(&cache, 1);
         let slot = filler.slot();
-        filler.finish(Err(Arc::new(io::ErrorKind::UnexpectedEof.into())));
+        filler.finish(
+            Err(Arc::new(io::ErrorKind::UnexpectedEof.into())),
+            Keep::Yes,
+        );
         let error = block_on(slot.wait()).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
         assert!(!holds(&cache, 1));
@@ -313,7 +336,7 @@ mod tests {
         fill(&cache, 3);
         assert!(!holds(&cache, 1));
         let slot = early.slot();
-        early.finish(Ok(Bytes::from_static(b"late")));
+        early.finish(Ok(Bytes::from_static(b"late")), Keep::Yes);
         assert_eq!(block_on(slot.wait()).unwrap(), "late");
         assert!(!holds(&cache, 1));
         assert_eq!(cache.usage().bytes, 100 + OVERHEAD);
@@ -325,7 +348,7 @@ mod tests {
             let cache = cache(3);
             for (number, len) in bodies {
                 if let Claim::Fill(filler) = cache.claim(key(number)) {
-                    filler.finish(Ok(vec![0; len].into()));
+                    filler.finish(Ok(vec![0; len].into()), Keep::Yes);
                 }
                 let usage = cache.usage();
                 prop_assert!(usage.bytes <= usage.budget);

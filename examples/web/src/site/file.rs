@@ -9,7 +9,7 @@ use hyper::header::{CONTENT_LENGTH, HeaderValue, RANGE};
 use hyper::http::request::Parts;
 use hyper::{Method, Response, StatusCode};
 
-use super::cache::{Claim, Key, Outcome};
+use super::cache::{Claim, Keep, Key, Outcome};
 use super::compress;
 use super::encoding::{Accepted, Coding, Worth};
 use super::etag::{self, ETag, Verdict};
@@ -163,10 +163,16 @@ impl<R: Runtime> Site<R> {
             Claim::Fill(filler) => {
                 self.stats.cache_miss();
                 let slot = filler.slot();
+                // Asked before the file is read: a change after that has a new time.
+                let keep = if meta.is_settled() {
+                    Keep::Yes
+                } else {
+                    Keep::No
+                };
                 let making = self.compress(file, meta, coding);
                 // On its own: if this client hangs up, others still wait for it.
                 self.runtime
-                    .spawn(async move { filler.finish(making.await) });
+                    .spawn(async move { filler.finish(making.await, keep) });
                 slot.wait().await
             }
         }

@@ -179,6 +179,7 @@ impl<R: Runtime> Site<R> {
             return Ok(respond::not_acceptable());
         };
         let (root, path, quality) = (Arc::clone(&self.root), path.clone(), self.quality);
+        let _turn = self.compressors.acquire().await;
         let job = self.runtime.blocking(move || {
             let page = listing::render(&root, &path, &directory)?;
             compress::compress(page.as_bytes(), coding, quality)

@@ -18,6 +18,9 @@ const FLAGS: OFlags = OFlags::RDONLY
     .union(OFlags::NONBLOCK)
     .union(OFlags::NOCTTY);
 
+/// FAT has the coarsest modification times.
+const COARSEST_STEP: Duration = Duration::from_secs(2);
+
 /// The directory that is served. It stays the same one when it is renamed.
 #[derive(Debug)]
 pub struct Root {
@@ -63,6 +66,21 @@ impl Meta {
     pub fn http_date(&self) -> Option<String> {
         let past = self.modified_time()? <= SystemTime::now();
         past.then(|| http_date(self.modified.0)).flatten()
+    }
+
+    /// Whether a change from now on would show in the modification time. File
+    /// systems count it in steps of milliseconds to two seconds: a file that was
+    /// changed just now can change once more and look the same.
+    pub fn is_settled(&self) -> bool {
+        let Some(time) = self.modified_time() else {
+            return true;
+        };
+        let now = SystemTime::now();
+        let apart = match now.duration_since(time) {
+            Ok(age) => age,
+            Err(ahead) => ahead.duration(),
+        };
+        apart > COARSEST_STEP
     }
 
     /// The modification time, if the clock can tell it.

@@ -7,7 +7,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use engine_web::engine::Engine;
 use engine_web::server::{Limits, Server};
@@ -224,6 +224,13 @@ pub fn url_path(file: &Path) -> String {
         url.extend(engine_web::site::path::escape_segment(component.as_bytes()));
     }
     url
+}
+
+/// Makes a file look old enough that a change of it would be noticed.
+pub fn age(file: &Path) {
+    let file = fs::File::options().write(true).open(file).unwrap();
+    let hour_ago = SystemTime::now() - Duration::from_secs(3600);
+    file.set_modified(hour_ago).unwrap();
 }
 
 /// Bytes that compress to about a half and differ everywhere.
