@@ -6,10 +6,9 @@ use engine_atomic::sync::atomic::{
     AtomicU32, AtomicU64,
     Ordering::{AcqRel, Acquire, Relaxed, Release},
 };
-use engine_atomic::sync::hint;
 use engine_atomic::{CachePadded, const_unless_loom, futex};
 
-use crate::spin;
+use crate::spin::Patience;
 
 mod epoch;
 #[cfg(test)]
@@ -62,11 +61,12 @@ use epoch::Epoch;
 /// - **Progress**: blocking, by its purpose. A thread that has arrived waits for
 ///   the threads that have not; a round also waits for the leader of the round
 ///   before it to leave, which takes a few instructions. Arriving is one
-///   `fetch_add`. A waiting thread spins for a bounded time (some 10 µs) if the
-///   process may use at least `n` processors, and not at all otherwise; then it
+///   `fetch_add`. A waiting thread spins for at most a few microseconds, and not
+///   at all if there are more participants than processors; then it yields its
+///   processor a bounded number of times (some 10 µs if nobody wants it); then it
 ///   sleeps. Fairness: a round releases all its threads at once.
-/// - **System calls**: none while nobody sleeps. The leader makes one if somebody
-///   does; a sleeper makes at least one.
+/// - **System calls**: the leader makes one, if somebody sleeps. A waiting thread
+///   makes none while it spins; yielding and sleeping are system calls.
 /// - **Freeing**: a leader does not touch the barrier after the write that
 ///   releases the others. So the barrier may be freed once every call but the
 ///   leaders' has returned, even if a leader is still inside its own.
@@ -210,7 +210,7 @@ impl Barrier {
     /// Waits until `target` has been published.
     fn wait_for(&self, target: Epoch) {
         let word = &self.words.epoch;
-        let mut looks = spin::looks(self.words.participants);
+        let mut patience = Patience::new(self.words.participants);
         loop {
             // Acquire: what every thread of the round did before it arrived;
             // pairs with the Release swap in `publish`.
@@ -218,10 +218,7 @@ impl Barrier {
             if seen.has_reached(target) {
                 return;
             }
-            if looks > 0 {
-                looks -= 1;
-                hint::spin_loop();
-            } else {
+            if !patience.wait() {
                 self.sleep(seen);
             }
         }

@@ -1,31 +1,64 @@
-//! How long to spin before sleeping.
+//! What a thread does before it sleeps: look again, then let others run.
 
 // Not the facade's atomic: this is no protocol between threads, each thread
 // computes the same value.
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use engine_atomic::sync;
+use engine_atomic::sync::{self, hint, thread};
 
-/// Looks at the word before a thread sleeps, if cores are free.
+/// Looks at the word, a spin hint apart, before a thread yields, if cores are
+/// free: 0.3 to 3 µs, depending on the processor. That is some transfers of a cache
+/// line, which is all a round takes while every thread runs; looking for longer
+/// keeps a thread off the processor that a missing one may be waiting for.
 ///
-/// A look with its spin hint takes 4 to 45 ns, depending on the processor, so
-/// this is at most about 10 µs to 90 µs: what a sleep and a wake-up cost
-/// (`benches`, `--bin limits`). Spinning for as long as the alternative costs
-/// loses at most a factor of two against knowing the future. loom sees no spin
-/// at all (each look would be a branch of every execution), and Miri one.
-const LOOKS: usize = sync::pick(if cfg!(miri) { 1 } else { 2_000 }, 0);
+/// The models skip this phase and the next: each look would be a branch of every
+/// execution and a step of every schedule.
+const LOOKS: usize = sync::pick(if cfg!(miri) { 1 } else { 64 }, 0);
 
-/// The number of looks before sleeping, for `participants` threads that wait for
-/// each other.
-///
-/// More participants than processors: the threads that are missing need the
-/// processor that a spinning one holds, so nobody spins.
-#[inline]
-pub(crate) fn looks(participants: u64) -> usize {
-    if LOOKS == 0 || participants > processors() as u64 {
-        0
-    } else {
-        LOOKS
+/// Yields before a thread sleeps. If a missing thread waits for this processor, a
+/// yield lets it arrive, for a fraction of what a sleep and a wake-up cost; if
+/// nobody does, a yield is a slow look, and all of them together last about as
+/// long as one sleep and wake-up, some 10 µs. Measured by the barriers of
+/// `benches`, with and without other load.
+const YIELDS: usize = sync::pick(if cfg!(miri) { 1 } else { 32 }, 0);
+
+/// How much longer a thread stays awake.
+pub(crate) struct Patience {
+    looks: usize,
+    yields: usize,
+}
+
+impl Patience {
+    /// For a thread of a group of `participants` that wait for each other.
+    ///
+    /// More participants than processors: the threads that are missing need the
+    /// processor that a spinning one holds, so nobody spins.
+    #[inline]
+    pub(crate) fn new(participants: u64) -> Self {
+        Self {
+            looks: if participants > processors() as u64 {
+                0
+            } else {
+                LOOKS
+            },
+            yields: YIELDS,
+        }
+    }
+
+    /// Passes some time awake; returns false once that is over.
+    #[inline]
+    pub(crate) fn wait(&mut self) -> bool {
+        if self.looks > 0 {
+            self.looks -= 1;
+            hint::spin_loop();
+            true
+        } else if self.yields > 0 {
+            self.yields -= 1;
+            thread::yield_now();
+            true
+        } else {
+            false
+        }
     }
 }
 
@@ -54,11 +87,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn oversubscription_does_not_spin() {
+    fn patience_ends_and_oversubscription_does_not_spin() {
         let processors = processors() as u64;
-        assert_eq!(looks(1), LOOKS);
-        assert_eq!(looks(processors), LOOKS);
-        assert_eq!(looks(processors + 1), 0);
-        assert_eq!(looks(u64::MAX), 0);
+        for (participants, looks) in [
+            (1, LOOKS),
+            (processors, LOOKS),
+            (processors + 1, 0),
+            (u64::MAX, 0),
+        ] {
+            let mut patience = Patience::new(participants);
+            let mut waits = 0;
+            while patience.wait() {
+                waits += 1;
+            }
+            assert_eq!(waits, looks + YIELDS);
+            assert!(!patience.wait());
+        }
     }
 }

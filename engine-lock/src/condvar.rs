@@ -61,6 +61,11 @@ mod tests;
 ///
 /// To hand over a value, use a channel or a queue that waits.
 ///
+/// # Verified by
+///
+/// loom and shuttle models (`condvar/model.rs`), ThreadSanitizer
+/// (`examples/tsan_lock.rs`).
+///
 /// Source: the sequence counter of the futex condition variable in Rust's `std`;
 /// the count of waiters is added here.
 //

@@ -71,7 +71,8 @@ pub type MappedMutexGuard<'a, T> = lock_api::MappedMutexGuard<'a, RawMutex, T>;
 ///
 /// # Verified by
 ///
-/// loom and shuttle models of the lock word (`raw/mutex/model.rs`).
+/// loom and shuttle models of the lock word (`raw/mutex/model.rs`), ThreadSanitizer
+/// (`examples/tsan_lock.rs`).
 //
 // A struct of our own, and not an alias of `lock_api::Mutex<RawMutex, T>`: a second
 // type parameter with a default is to come, and behind an alias it would leave
