@@ -14,6 +14,8 @@ pub mod fence;
 pub mod futex;
 #[doc(hidden)]
 pub mod sync;
+#[cfg(feature = "std")]
+pub mod topology;
 
 mod backoff;
 mod contention;

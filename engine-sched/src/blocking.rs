@@ -50,9 +50,14 @@ impl BlockingPool {
         }
     }
 
-    /// Queues `runnable`. Where the system refuses the first thread, the task goes
-    /// to the workers instead: it runs, at the price of a worker.
+    /// Queues `runnable`. Without a thread to have, because the limit is 0 or the
+    /// system refuses even the first one, the task goes to the workers instead: it
+    /// runs, at the price of a worker.
     pub(crate) fn push(&self, runnable: Runnable, shared: &Arc<Shared>) {
+        if self.limit == 0 {
+            shared.inject(runnable);
+            return;
+        }
         let mut state = lock(&self.state);
         if state.stopped {
             drop(state);

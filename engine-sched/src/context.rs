@@ -7,6 +7,7 @@ use engine_atomic::sync::{Arc, thread_local};
 use engine_queue::deque::bounded;
 
 use crate::shared::{Home, Shared};
+use crate::stats::WorkerStats;
 use crate::task::Runnable;
 
 /// A worker's own things, that tasks running on it reach through [`CURRENT`].
@@ -66,6 +67,15 @@ pub(crate) fn is_worker() -> bool {
     with(|context| matches!(context, Context::Worker(_))).unwrap_or(false)
 }
 
+/// Counts a panic that no handle can be given, if the thread is a worker.
+pub(crate) fn count_panic() {
+    with(|context| {
+        if let Context::Worker(worker) = context {
+            worker.stats().panics.add(1);
+        }
+    });
+}
+
 /// Queues `runnable` on the current worker, or hands it back if the thread is no
 /// worker of the task's scheduler.
 ///
@@ -87,6 +97,11 @@ pub(crate) fn push_local(runnable: Runnable, yielded: bool) -> Result<(), Runnab
 }
 
 impl WorkerContext {
+    /// The counters that this worker writes.
+    pub(crate) fn stats(&self) -> &WorkerStats {
+        &self.home.shared.workers[self.index].stats
+    }
+
     fn push(&self, runnable: Runnable, yielded: bool) {
         let shared = &self.home.shared;
         match self.queue.push(runnable) {

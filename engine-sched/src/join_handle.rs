@@ -90,7 +90,7 @@ impl<T> Future for JoinHandle<T> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let result = match &mut self.state {
             State::Spawned(task) => match Pin::new(task).poll(cx) {
-                Poll::Ready(result) => result,
+                Poll::Ready(outcome) => outcome.into_result(),
                 Poll::Pending => return Poll::Pending,
             },
             State::Refused => Err(Failure::Cancelled),

@@ -65,6 +65,7 @@ mod blocking;
 mod builder;
 mod context;
 mod idle;
+mod injector_tmp;
 mod join_handle;
 mod registry;
 mod scheduler;

@@ -231,3 +231,45 @@ fn no_task_waits_behind_a_busy_worker() {
         },
     );
 }
+
+/// Two tasks from outside that end only after both have begun, behind some that just
+/// end: whichever worker takes the one, with a batch or alone, has to see to it that
+/// the other is not left behind.
+fn tasks_that_wait_for_each_other(before: usize) {
+    let scheduler = scheduler(2);
+    for _ in 0..before {
+        scheduler.spawn(async {}).detach();
+    }
+    let begun = Arc::new(AtomicUsize::new(0));
+    let handles: Vec<_> = (0..2)
+        .map(|_| {
+            let begun = begun.clone();
+            scheduler.spawn(async move {
+                begun.fetch_add(1, Relaxed);
+                while begun.load(Relaxed) < 2 {
+                    thread::yield_now();
+                }
+            })
+        })
+        .collect();
+    for handle in handles {
+        scheduler.block_on(handle).unwrap();
+    }
+    scheduler.shutdown();
+}
+
+#[test]
+fn a_woken_worker_wakes_the_next() {
+    check_large("a_woken_worker_wakes_the_next", Budget::default(), || {
+        tasks_that_wait_for_each_other(0)
+    });
+}
+
+#[test]
+fn a_batch_from_outside_is_announced() {
+    check_large(
+        "a_batch_from_outside_is_announced",
+        Budget::default().schedules(3_000),
+        || tasks_that_wait_for_each_other(2),
+    );
+}

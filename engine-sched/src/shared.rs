@@ -1,10 +1,11 @@
 //! What all threads of a scheduler share.
 
+use crate::injector_tmp::Injector;
 use engine_atomic::CachePadded;
 use engine_atomic::futex;
 use engine_atomic::sync::Arc;
 use engine_atomic::sync::atomic::{AtomicU32, Ordering::*};
-use engine_queue::deque::{Injector, Steal, bounded};
+use engine_queue::deque::{Steal, bounded};
 
 use crate::blocking::BlockingPool;
 use crate::builder::Hooks;
@@ -105,7 +106,7 @@ impl Shared {
         let mut batch = Vec::with_capacity(worker.queue.capacity() / 2 + 1);
         worker.queue.pop_half(&mut batch);
         batch.push(runnable);
-        self.workers[worker.index].stats.overflows.add(1);
+        worker.stats().overflows.add(1);
         self.injector.push_batch(batch);
         self.idle.notify();
     }

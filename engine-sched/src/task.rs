@@ -20,12 +20,37 @@ use crate::shared::Home;
 pub(crate) type Runnable = async_task::Runnable<Meta>;
 
 /// The other end, that waits for the result.
-pub(crate) type Task<T> = async_task::Task<Result<T, Failure>, Meta>;
+pub(crate) type Task<T> = async_task::Task<Outcome<T>, Meta>;
 
 /// Why there is no result.
 pub(crate) enum Failure {
     Cancelled,
     Panicked(Box<dyn Any + Send>),
+}
+
+/// How a task ended, on its way to whoever waits.
+///
+/// If nobody does, async-task drops this, and would abort the process if the drop
+/// unwound: so this catches what the drop of a result throws.
+pub(crate) struct Outcome<T>(Option<Result<T, Failure>>);
+
+impl<T> Outcome<T> {
+    pub(crate) fn into_result(mut self) -> Result<T, Failure> {
+        self.0.take().expect("only this and the drop take it")
+    }
+}
+
+impl<T> Drop for Outcome<T> {
+    fn drop(&mut self) {
+        let Some(unwanted) = self.0.take() else {
+            return;
+        };
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(unwanted))) {
+            context::count_panic();
+            // Its drop may panic as well.
+            std::mem::forget(payload);
+        }
+    }
 }
 
 /// Which threads run a task.
@@ -117,7 +142,7 @@ struct TaskFuture<'a, F> {
 }
 
 impl<F: Future> Future for TaskFuture<'_, F> {
-    type Output = Result<F::Output, Failure>;
+    type Output = Outcome<F::Output>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         // SAFETY: the future inside is not moved out: it is only polled through a new
@@ -136,18 +161,18 @@ impl<F: Future> Future for TaskFuture<'_, F> {
             let future = unsafe { Pin::new_unchecked(future) };
             future.poll(cx).map(Ok)
         }));
-        let mut result = match polled {
+        let mut outcome = Outcome(Some(match polled {
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(result)) => result,
             Err(payload) => Err(Failure::Panicked(payload)),
-        };
+        }));
         // Dropped here and not by async-task, so that a panic in the future's own
         // drop ends the task like one in its poll.
         if let Err(payload) = catch_unwind(AssertUnwindSafe(|| this.future = None)) {
             // A result that is lost to this panic is dropped by the assignment.
-            result = Err(Failure::Panicked(payload));
+            outcome = Outcome(Some(Err(Failure::Panicked(payload))));
         }
-        Poll::Ready(result)
+        Poll::Ready(outcome)
     }
 }
 

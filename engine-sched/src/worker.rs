@@ -51,17 +51,13 @@ pub(crate) fn run(home: Arc<Home>, index: usize, queue: bounded::Worker<Runnable
     shared.worker_ended();
 }
 
-/// Polls a task once. A panic in the user's future is caught in the task itself;
-/// this catches what is left: a panicking waker, or the drop of a result that
-/// nobody waits for.
-pub(crate) fn run_caught(runnable: Runnable) -> bool {
-    match catch_unwind(AssertUnwindSafe(|| runnable.run())) {
-        Ok(_) => true,
-        Err(payload) => {
-            // The payload's own drop may panic as well.
-            std::mem::forget(payload);
-            false
-        }
+/// Polls a task once. Panics in the user's future are caught in the task itself;
+/// this catches what is left: a waker of the user's whose drop panics.
+pub(crate) fn run_caught(runnable: Runnable) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| runnable.run())) {
+        context::count_panic();
+        // Its drop may panic as well.
+        std::mem::forget(payload);
     }
 }
 
@@ -83,12 +79,9 @@ impl Worker {
         if self.searching == Searching::Yes {
             self.stop_searching();
         }
-        let unwound = !run_caught(runnable);
-        let stats = &self.shared().workers[self.context.index].stats;
-        stats.polls.add(1);
-        if unwound {
-            stats.panics.add(1);
-        }
+        // Before the poll: whoever waits for this task sees it counted.
+        self.context.stats().polls.add(1);
+        run_caught(runnable);
     }
 
     /// A task has been found: the last searcher passes the search on if there is
@@ -121,7 +114,7 @@ impl Worker {
         loop {
             match shared.injector.steal_batch_and_pop(&self.context.queue) {
                 Steal::Success(runnable) => {
-                    shared.workers[self.context.index].stats.injected.add(1);
+                    self.context.stats().injected.add(1);
                     // A searcher passes the search on as soon as it polls; others
                     // have to say that their queue has filled.
                     if self.searching == Searching::No && !self.context.queue.is_empty() {
@@ -156,7 +149,7 @@ impl Worker {
                 let stealer = &shared.workers[victim].stealer;
                 match stealer.steal_batch_and_pop(&self.context.queue) {
                     Steal::Success(runnable) => {
-                        shared.workers[self.context.index].stats.steals.add(1);
+                        self.context.stats().steals.add(1);
                         return Some(runnable);
                     }
                     Steal::Empty => {}
@@ -176,7 +169,7 @@ impl Worker {
 
     fn sleep(&mut self) {
         let shared = self.shared().clone();
-        shared.workers[self.context.index].stats.sleeps.add(1);
+        self.context.stats().sleeps.add(1);
         shared.idle.sleep(self.context.index, self.searching, || {
             shared.any_public() || shared.is_stopping()
         });

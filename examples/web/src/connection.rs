@@ -1,0 +1,197 @@
+//! One connection, from accept to close.
+
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, TcpStream};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use async_io::{Async, Timer};
+use futures_lite::future;
+use hyper::body::{Body as _, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+
+use crate::activity::{Activity, Phase};
+use crate::hub::{Guest, Hub};
+use crate::io::Stream;
+use crate::runtime::Runtime;
+use crate::site::{Body, Site};
+
+/// Room for a head of the largest allowed size and for the writes behind it.
+const BUFFER_MIN: usize = 64 * 1024;
+
+/// How long and for how many bytes a refused client is heard out, so that the
+/// refusal reaches it: closing a socket with unread input resets it.
+const LINGER_TIME: Duration = Duration::from_secs(1);
+const LINGER_BYTES: usize = 256 * 1024;
+
+const TIMEOUT_RESPONSE: &[u8] =
+    b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+
+/// How a connection ended.
+enum End {
+    /// hyper is done: the client closed, an error, or the last response of a drain.
+    Finished(hyper::Result<()>),
+    /// The phase lasted too long.
+    Overdue(Phase),
+    /// The server drains and the client has not asked for anything.
+    Unused,
+}
+
+/// What the requests of one connection share.
+struct Shared<R: Runtime> {
+    site: Arc<Site<R>>,
+    hub: Arc<Hub>,
+    activity: Arc<Activity>,
+    /// The last request had a body, which the server does not read.
+    body_left: AtomicBool,
+}
+
+impl<R: Runtime> Shared<R> {
+    async fn respond(self: Arc<Self>, request: Request<Incoming>) -> Response<Body<R>> {
+        if !request.body().is_end_stream() {
+            // Relaxed: read by the same task.
+            self.body_left.store(true, Ordering::Relaxed);
+        }
+        let (request, _) = request.into_parts();
+        let response = self.site.handle(&request).await;
+        self.activity.enter(Phase::Idle, self.hub.clock.now());
+        response
+    }
+}
+
+/// Serves `socket` until either side closes it.
+pub async fn serve<R: Runtime>(
+    socket: Async<TcpStream>,
+    site: Arc<Site<R>>,
+    guest: Guest,
+    header_bytes: usize,
+) {
+    // Small responses must not wait for the client's delayed acknowledgement.
+    // A socket that refuses the option works all the same.
+    let _ = socket.get_ref().set_nodelay(true);
+    let socket = Arc::new(socket);
+    let (hub, activity) = (&guest.hub, &guest.activity);
+    let shared = Arc::new(Shared {
+        site,
+        hub: Arc::clone(hub),
+        activity: Arc::clone(activity),
+        body_left: AtomicBool::new(false),
+    });
+    let end = {
+        let stream = Stream::new(
+            Arc::clone(&socket),
+            Arc::clone(activity),
+            Arc::clone(&hub.clock),
+        );
+        let service = service_fn(|request| {
+            shared.activity.enter(Phase::Busy, shared.hub.clock.now());
+            let response = Arc::clone(&shared).respond(request);
+            async move { Ok::<_, Infallible>(response.await) }
+        });
+        let connection = http1::Builder::new()
+            // The sweep does this without a timer for each request.
+            .header_read_timeout(None)
+            .max_header_size(header_bytes)
+            .max_buf_size(header_bytes.max(BUFFER_MIN))
+            .serve_connection(stream, service);
+        drive(pin!(connection), hub, activity).await
+    };
+    let refused = match end {
+        End::Finished(Ok(())) => false,
+        // hyper has answered with 400, 414 or 431.
+        End::Finished(Err(error)) => error.is_parse(),
+        End::Overdue(Phase::Head) => {
+            // One try: a client that does not even take this gets the close.
+            (&mut socket.get_ref()).write(TIMEOUT_RESPONSE).is_ok()
+        }
+        End::Overdue(_) | End::Unused => false,
+    };
+    if refused || shared.body_left.load(Ordering::Relaxed) {
+        linger(&socket).await;
+    }
+}
+
+/// Polls hyper, and on a nudge looks whether to drain or to give up.
+async fn drive<C: Drain>(mut connection: Pin<&mut C>, hub: &Hub, activity: &Activity) -> End {
+    let mut known: Option<Waker> = None;
+    let mut draining = false;
+    poll_fn(|cx| {
+        if !known
+            .as_ref()
+            .is_some_and(|waker| waker.will_wake(cx.waker()))
+        {
+            activity.set_waker(cx.waker());
+            known = Some(cx.waker().clone());
+        }
+        if activity.take_nudge() {
+            if activity.overdue(hub.clock.now(), &hub.patience) {
+                return Poll::Ready(End::Overdue(activity.get().0));
+            }
+            if hub.draining() && !draining {
+                draining = true;
+                // A request that is already here is still answered.
+                if let Poll::Ready(result) = connection.as_mut().poll_serve(cx) {
+                    return Poll::Ready(End::Finished(result));
+                }
+                connection.as_mut().drain();
+            }
+        }
+        let polled = connection.as_mut().poll_serve(cx);
+        if draining && polled.is_pending() && activity.get().0 == Phase::Fresh {
+            return Poll::Ready(End::Unused);
+        }
+        polled.map(End::Finished)
+    })
+    .await
+}
+
+/// What `drive` does with hyper's connection, without the bounds of its service.
+trait Drain {
+    fn poll_serve(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<hyper::Result<()>>;
+    fn drain(self: Pin<&mut Self>);
+}
+
+impl<S, B> Drain for http1::Connection<Stream, S>
+where
+    S: hyper::service::HttpService<Incoming, ResBody = B>,
+    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    B: hyper::body::Body + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    fn poll_serve(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<hyper::Result<()>> {
+        self.poll(cx)
+    }
+
+    fn drain(self: Pin<&mut Self>) {
+        self.graceful_shutdown();
+    }
+}
+
+/// Half-closes and reads on for a moment, so that the client sees the response
+/// rather than a reset.
+async fn linger(socket: &Async<TcpStream>) {
+    if socket.get_ref().shutdown(Shutdown::Write).is_err() {
+        return;
+    }
+    let discard = async {
+        let mut space = [0; 4096];
+        let mut left = LINGER_BYTES;
+        while let Ok(n @ 1..) = socket.read_with(|mut socket| socket.read(&mut space)).await {
+            left = left.saturating_sub(n);
+            if left == 0 {
+                break;
+            }
+        }
+    };
+    let timeout = async {
+        Timer::after(LINGER_TIME).await;
+    };
+    future::or(discard, timeout).await;
+}

@@ -1,0 +1,174 @@
+//! The accept loop: a bounded number of connections, and a drain at the end.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::panic::AssertUnwindSafe;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_io::{Async, Timer};
+use futures_lite::{FutureExt as _, future};
+use rustix::io::Errno;
+
+use crate::activity::Patience;
+use crate::connection;
+use crate::hub::Hub;
+use crate::runtime::Runtime;
+use crate::site::Site;
+
+/// How long accepting pauses when the process or the system is out of
+/// descriptors or memory: a connection must end first.
+const OUT_OF_RESOURCES: Duration = Duration::from_millis(50);
+
+/// What a client may take of the server.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Time for a request's head, from its first byte, and for the first byte
+    /// of a new connection. Then the answer is 408, or a plain close.
+    pub head_timeout: Duration,
+    /// Time between requests, and between two writes to a client that is slow
+    /// to take a response.
+    pub idle_timeout: Duration,
+    /// Bytes of a request's head. More is answered with 431.
+    pub header_bytes: usize,
+    /// Open connections. At the limit the server stops accepting until one
+    /// closes; clients wait in the listen queue.
+    pub connections: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            head_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(60),
+            header_bytes: 16 * 1024,
+            connections: 4096,
+        }
+    }
+}
+
+/// A bound socket, ready to serve.
+pub struct Server {
+    listener: Async<TcpListener>,
+    address: SocketAddr,
+}
+
+impl Server {
+    /// Binds `address`, a host name or an IP address with a port. Port 0 picks a free one.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the system says: the port is in use, the address is not ours, no permission.
+    pub fn bind(address: &str) -> io::Result<Self> {
+        let listener = TcpListener::bind(address)?;
+        let address = listener.local_addr()?;
+        Ok(Self {
+            listener: Async::new(listener)?,
+            address,
+        })
+    }
+
+    /// The address it is bound to, with the real port.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves `site` until `shutdown` resolves, then closes the listening
+    /// socket, lets open responses finish and returns.
+    pub async fn run<R: Runtime>(
+        self,
+        runtime: R,
+        site: Arc<Site<R>>,
+        limits: Limits,
+        shutdown: impl Future<Output = ()>,
+    ) {
+        let patience = Patience {
+            head: limits.head_timeout,
+            idle: limits.idle_timeout,
+        };
+        let hub = Arc::new(Hub::new(patience, limits.connections));
+        let serve = async {
+            let accept = self.accept_all(&runtime, &site, &hub, limits.header_bytes);
+            future::or(shutdown, accept).await;
+            drop(self);
+            hub.drain();
+            hub.empty().await;
+        };
+        future::or(serve, hub.sweep()).await;
+    }
+
+    /// Accepts for ever. No error ends it: each is about one connection, or passes.
+    async fn accept_all<R: Runtime>(
+        &self,
+        runtime: &R,
+        site: &Arc<Site<R>>,
+        hub: &Arc<Hub>,
+        header_bytes: usize,
+    ) {
+        let mut warned = false;
+        loop {
+            hub.room().await;
+            match self.listener.accept().await {
+                Ok((socket, _)) => {
+                    warned = false;
+                    self.start(socket, runtime, site, hub, header_bytes);
+                }
+                Err(error) if is_about_one_connection(&error) => {}
+                Err(error) => {
+                    if !warned {
+                        eprintln!("engine-web: cannot accept for now: {error}");
+                        warned = true;
+                    }
+                    Timer::after(OUT_OF_RESOURCES).await;
+                }
+            }
+        }
+    }
+
+    fn start<R: Runtime>(
+        &self,
+        socket: Async<TcpStream>,
+        runtime: &R,
+        site: &Arc<Site<R>>,
+        hub: &Arc<Hub>,
+        header_bytes: usize,
+    ) {
+        let stats = Arc::clone(site.stats());
+        stats.connection_opened();
+        let serve = connection::serve(socket, Arc::clone(site), hub.admit(), header_bytes);
+        runtime.spawn(async move {
+            // A panic in a handler closes its connection and nothing else.
+            let mut serve = pin!(serve);
+            if AssertUnwindSafe(serve.as_mut())
+                .catch_unwind()
+                .await
+                .is_err()
+            {
+                stats.connection_panicked();
+            }
+            stats.connection_closed();
+        });
+    }
+}
+
+/// Errors that accept(2) reports for the connection it was about to return.
+fn is_about_one_connection(error: &io::Error) -> bool {
+    let Some(errno) = Errno::from_io_error(error) else {
+        return false;
+    };
+    matches!(
+        errno,
+        Errno::CONNABORTED
+            | Errno::CONNRESET
+            | Errno::INTR
+            | Errno::PROTO
+            | Errno::PERM
+            | Errno::NETDOWN
+            | Errno::NETUNREACH
+            | Errno::HOSTDOWN
+            | Errno::HOSTUNREACH
+            | Errno::NOPROTOOPT
+            | Errno::OPNOTSUPP
+    )
+}
