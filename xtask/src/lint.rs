@@ -27,6 +27,10 @@ pub fn run(report: &mut Report) {
 }
 
 fn format(report: &mut Report) {
+    if Cmd::cargo("fmt --version").read().is_err() {
+        report.missing("format", "`rustup component add rustfmt` installs it");
+        return;
+    }
     report.command("format", &Cmd::cargo("fmt --all -- --check"));
     for folder in OTHERS {
         let manifest = format!("{folder}/Cargo.toml");
@@ -38,6 +42,10 @@ fn format(report: &mut Report) {
 }
 
 fn clippy(report: &mut Report) {
+    if Cmd::cargo("clippy --version").read().is_err() {
+        report.missing("clippy", "`rustup component add clippy` installs it");
+        return;
+    }
     let all = Cmd::cargo("clippy --workspace --all-targets --all-features");
     report.command("clippy", &strict(all));
     // What only a checker's build sees: the models and the facade behind them.
