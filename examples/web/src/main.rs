@@ -3,6 +3,7 @@
 mod signals;
 
 use std::env;
+use std::error::Error as _;
 use std::fmt;
 use std::io::{self, Write as _};
 use std::num::{NonZeroU64, NonZeroUsize};
@@ -11,6 +12,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser;
+use engine_sched::BuildError;
 use engine_web::engine::Engine;
 use engine_web::server::{Limits, Server};
 use engine_web::site::compress::Quality;
@@ -88,7 +90,7 @@ enum Failure {
     NothingToServe,
     Directory(PathBuf, io::Error),
     Listen(String, io::Error),
-    Engine(io::Error),
+    Engine(BuildError),
     Signals(io::Error),
 }
 
@@ -100,7 +102,13 @@ impl fmt::Display for Failure {
             ),
             Self::Directory(path, error) => write!(f, "cannot serve {}: {error}", path.display()),
             Self::Listen(address, error) => write!(f, "cannot listen on {address}: {error}"),
-            Self::Engine(error) => write!(f, "cannot start the engine: {error}"),
+            Self::Engine(error) => {
+                write!(f, "cannot start the engine: {error}")?;
+                match error.source() {
+                    Some(source) => write!(f, ": {source}"),
+                    None => Ok(()),
+                }
+            },
             Self::Signals(error) => write!(f, "cannot watch for Ctrl-C: {error}"),
         }
     }
