@@ -48,18 +48,22 @@ fn clippy(report: &mut Report) {
     }
     let all = Cmd::cargo("clippy --workspace --all-targets --all-features");
     report.command("clippy", &strict(all));
-    // What only a checker's build sees: the models and the facade behind them.
+    // What only a checker's build sees: the models and the facade behind them. The
+    // profile turns unit tests on, and leaves the tests in `tests/` out: they need
+    // not build under a checker.
     for checker in [Checker::Loom, Checker::Shuttle] {
         let name = checker.name();
         let cmd = CRATES
             .iter()
-            .fold(Cmd::cargo("clippy --lib --tests"), |cmd, krate| {
+            .fold(Cmd::cargo("clippy --lib --profile test"), |cmd, krate| {
                 cmd.arg("-p").arg(*krate)
             })
             .words("--features")
             .arg(name);
         let cmd = checker.set(cmd, &target(name));
-        report.command(&format!("clippy: {name}"), &strict(cmd));
+        // Bounds shrink under a checker, some to zero.
+        let cmd = strict(cmd).words("--allow clippy::absurd_extreme_comparisons");
+        report.command(&format!("clippy: {name}"), &cmd);
     }
     // Not fuzz/: it needs a C++ compiler; `fuzz-smoke` builds it.
     let downstream = Cmd::cargo("clippy --all-targets")
