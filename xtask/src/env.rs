@@ -3,6 +3,7 @@
 use std::{
     env, fs, io,
     path::{Path, PathBuf},
+    sync::LazyLock,
 };
 
 /// The published crates, dependencies first.
@@ -16,9 +17,17 @@ pub const CRATES: [&str; 5] = [
 
 /// The root of the repository.
 pub fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("xtask/ lies in the root")
+    static ROOT: LazyLock<PathBuf> = LazyLock::new(|| {
+        // Asked at run time: two checkouts that share a target folder share the
+        // program, too.
+        let xtask = env::var_os("CARGO_MANIFEST_DIR");
+        let xtask = xtask.map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);
+        xtask
+            .parent()
+            .expect("xtask/ lies in the root")
+            .to_path_buf()
+    });
+    &ROOT
 }
 
 /// The target folder of the plain builds, or a folder of its own inside it.

@@ -12,7 +12,7 @@ use crate::{
 #[derive(Args)]
 pub struct Options {
     /// Inputs for each target
-    #[arg(long, default_value_t = 50_000)]
+    #[arg(long, default_value_t = 20_000)]
     runs: u64,
     /// Only this target
     target: Option<String>,
@@ -21,7 +21,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            runs: 50_000,
+            runs: 20_000,
             target: None,
         }
     }
@@ -51,7 +51,8 @@ pub fn run(report: &mut Report, options: &Options) {
             .arg(&name)
             .words("--")
             .arg(format!("-runs={}", options.runs))
-            .words("-print_final_stats=1")
+            // Long inputs from the start: a short run would not grow that far.
+            .words("-len_control=0 -max_len=1024 -print_final_stats=1")
             .path_var("CARGO_TARGET_DIR", &target("fuzz"));
         report.command(&format!("fuzz: {name}"), &cmd);
     }

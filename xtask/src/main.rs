@@ -26,7 +26,11 @@ use clap::{Parser, Subcommand};
 use report::Report;
 
 #[derive(Parser)]
-#[command(name = "cargo xtask", about = "One verb for each check", version)]
+#[command(
+    name = "xtask",
+    bin_name = "cargo xtask",
+    about = "One verb for each check"
+)]
 struct Cli {
     #[command(subcommand)]
     verb: Verb,
