@@ -3,6 +3,7 @@
 //!
 //! | type | what it is | full | order |
 //! |---|---|---|---|
+//! | [`ArrayQueue`] | many producers, many consumers, fixed capacity | hands the item back, or drops the oldest | first in, first out |
 //! | [`SegQueue`] | many producers, many consumers, no bound | grows | first in, first out |
 //! | [`deque::Injector`] | the same, for stealing batches into workers' deques | grows | first in, first out |
 //! | [`deque::bounded`] | ring of one owner and many thieves | hands the item back | first in, first out |
@@ -22,10 +23,13 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod array_queue;
 pub mod deque;
 pub mod seg_queue;
 
 mod block_list;
 mod drop_all;
+mod word;
 
+pub use array_queue::ArrayQueue;
 pub use seg_queue::SegQueue;

@@ -1,15 +1,17 @@
-//! What is allocated, and when. One test: the counter sees the whole process.
+//! What is allocated, and when. Counted by thread: the test harness has threads too.
 
 use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicIsize, AtomicUsize, Ordering::Relaxed};
+use std::cell::Cell;
 
 use engine_queue::SegQueue;
 use engine_queue::deque::Injector;
 
 struct Counting;
 
-static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
-static BYTES: AtomicIsize = AtomicIsize::new(0);
+thread_local! {
+    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
+    static BYTES: Cell<isize> = const { Cell::new(0) };
+}
 
 #[global_allocator]
 static GLOBAL: Counting = Counting;
@@ -17,14 +19,14 @@ static GLOBAL: Counting = Counting;
 // SAFETY: passes everything on to the system's allocator.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Relaxed);
-        BYTES.fetch_add(layout.size() as isize, Relaxed);
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        BYTES.set(BYTES.get() + layout.size() as isize);
         // SAFETY: the caller's promise.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        BYTES.fetch_sub(layout.size() as isize, Relaxed);
+        BYTES.set(BYTES.get() - layout.size() as isize);
         // SAFETY: the caller's promise.
         unsafe { System.dealloc(block, layout) }
     }
@@ -32,14 +34,14 @@ unsafe impl GlobalAlloc for Counting {
 
 /// How many allocations `f` makes.
 fn allocations(f: impl FnOnce()) -> usize {
-    let before = ALLOCATIONS.load(Relaxed);
+    let before = ALLOCATIONS.get();
     f();
-    ALLOCATIONS.load(Relaxed) - before
+    ALLOCATIONS.get() - before
 }
 
 #[test]
 fn queues_allocate_blocks_and_nothing_in_steady_state() {
-    let bytes = BYTES.load(Relaxed);
+    let bytes = BYTES.get();
 
     let mut queue = SegQueue::new();
     assert_eq!(allocations(|| drop(SegQueue::<u64>::new())), 0);
@@ -87,5 +89,5 @@ fn queues_allocate_blocks_and_nothing_in_steady_state() {
     assert_eq!(allocations(|| (0..10_000).for_each(|_| step())), 0);
     drop(injector);
 
-    assert_eq!(BYTES.load(Relaxed), bytes, "everything is freed");
+    assert_eq!(BYTES.get(), bytes, "everything is freed");
 }

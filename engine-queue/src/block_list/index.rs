@@ -4,22 +4,8 @@ use core::fmt;
 
 use super::block::CAP;
 
-// 64 bits wherever they are atomic, so that positions never repeat.
-#[cfg(target_has_atomic = "64")]
-mod word {
-    pub(crate) use engine_atomic::sync::atomic::AtomicU64 as AtomicIndex;
-    pub(crate) type Word = u64;
-    pub(crate) type Signed = i64;
-}
-#[cfg(not(target_has_atomic = "64"))]
-mod word {
-    pub(crate) use engine_atomic::sync::atomic::AtomicUsize as AtomicIndex;
-    pub(crate) type Word = usize;
-    pub(crate) type Signed = isize;
-}
-
-use word::Signed;
-pub(super) use word::{AtomicIndex, Word};
+use crate::word::Signed;
+pub(super) use crate::word::{AtomicIndex, Word};
 
 /// Positions of one block: its slots, and one without a slot, where an end stands
 /// while the next block is installed. Divides the number of all positions, so that

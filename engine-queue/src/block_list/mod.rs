@@ -157,13 +157,14 @@ impl<T> BlockList<T> {
                 continue;
             };
             // index -> index + count
-            // Relaxed: what a push writes is published by the state of its slot. As an
-            // RMW it keeps the release sequence of `change_block` alive for `load`.
+            // Release: who sees this tail sees the pops that came before; pairs with the
+            // Acquire load in `len`. Items are published by the states of their slots.
+            // As an RMW it keeps the release sequence of `change_block` alive for `load`.
             let next_index = index.advanced(count);
             if self
                 .tail
                 .index
-                .compare_exchange_weak(index.0, next_index.0, Relaxed, Relaxed)
+                .compare_exchange_weak(index.0, next_index.0, Release, Relaxed)
                 .is_err()
             {
                 backoff.spin();
@@ -231,12 +232,13 @@ impl<T> BlockList<T> {
         let count = count_of(len, has_next).clamp(1, len);
         let next_head = head.advanced(count).with_next(has_next);
         // head -> head + count
-        // Relaxed: items are received through the state of their slots. As an RMW it
-        // keeps the release sequence of `change_block` alive for `load`.
+        // Release: who sees this head sees the tail that we saw; pairs with the Acquire
+        // loads in `len` and `is_empty`. Items are received through the states of their
+        // slots. As an RMW it keeps the release sequence of `change_block` alive.
         if self
             .head
             .index
-            .compare_exchange(head.0, next_head.0, Relaxed, Relaxed)
+            .compare_exchange(head.0, next_head.0, Release, Relaxed)
             .is_err()
         {
             return Attempt::Lost;
@@ -277,9 +279,12 @@ impl<T> BlockList<T> {
     /// How many items there are; exact at one moment of the call.
     pub(crate) fn len(&self) -> usize {
         loop {
-            // Acquire: keeps the next load after this one.
+            // Acquire: the head below is not older than the pops that this tail's push
+            // came after; pairs with the Release CAS in `claim_slots`.
+            // (`len_is_never_too_long`)
             let tail = Index(self.tail.index.load(Acquire));
-            // Acquire: keeps the next load after this one.
+            // Acquire: the tail below is not older than the one this head's pop saw;
+            // pairs with the Release CAS in `claim`. (`len_is_never_too_short`)
             let head = Index(self.head.index.load(Acquire));
             // Relaxed: only compared. The tail never returns to a value, so it was
             // this one when the head was loaded.
@@ -291,8 +296,9 @@ impl<T> BlockList<T> {
 
     /// Whether there is no item; true at one moment of the call.
     pub(crate) fn is_empty(&self) -> bool {
-        // Acquire: keeps the load of the tail after this one. The tail only grows, so
-        // if it is not beyond the head then, it was not when the head was loaded.
+        // Acquire: the tail below is not older than the one this head's pop saw; pairs
+        // with the Release CAS in `claim`. The tail only grows: if it is not beyond
+        // the head now, it was not when the head was loaded.
         let head = Index(self.head.index.load(Acquire));
         // Relaxed: only compared.
         let tail = Index(self.tail.index.load(Relaxed));

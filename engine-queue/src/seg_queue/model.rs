@@ -255,21 +255,60 @@ fn a_batch_stays_together() {
     });
 }
 
-/// `len` is the length of one moment.
+/// A watcher whose `len` is checked against the lengths that there ever were.
+fn watch(queue: &Queue, lengths: core::ops::RangeInclusive<usize>) -> thread::JoinHandle<()> {
+    let queue = queue.clone();
+    thread::spawn(move || {
+        let len = queue.len();
+        assert!(lengths.contains(&len), "{len}");
+        assert!(*lengths.start() == 0 || !queue.is_empty());
+    })
+}
+
+/// One item is popped before another is pushed: there are never two.
 #[test]
-fn len_between_push_and_pop() {
-    check_freed("len_between_push_and_pop", Budget::preemptions(1), || {
+fn len_is_never_too_long() {
+    check_freed("len_is_never_too_long", Budget::exhaustive(), || {
+        let queue = filled(0..1);
+        let other = {
+            let queue = queue.clone();
+            thread::spawn(move || {
+                assert_eq!(queue.pop(), Some(0));
+                queue.push(1);
+            })
+        };
+        let watcher = watch(&queue, 0..=1);
+        other.join().unwrap();
+        watcher.join().unwrap();
+    });
+}
+
+/// One item is pushed before another is popped: it is never empty.
+#[test]
+fn len_is_never_too_short() {
+    check_freed("len_is_never_too_short", Budget::exhaustive(), || {
+        let queue = filled(0..1);
+        let other = {
+            let queue = queue.clone();
+            thread::spawn(move || {
+                queue.push(1);
+                assert_eq!(queue.pop(), Some(0));
+            })
+        };
+        let watcher = watch(&queue, 1..=2);
+        other.join().unwrap();
+        watcher.join().unwrap();
+    });
+}
+
+/// `len` does not count the position at the end of a block.
+#[test]
+fn len_during_a_block_change() {
+    check_freed("len_during_a_block_change", Budget::preemptions(1), || {
         let queue = filled(0..2);
         let pusher = pusher(&queue, vec![10, 11]);
         let popper = popper(&queue, 1);
-        let watcher = {
-            let queue = queue.clone();
-            thread::spawn(move || {
-                let len = queue.len();
-                assert!((1..=4).contains(&len), "{len}");
-                assert!(!queue.is_empty());
-            })
-        };
+        let watcher = watch(&queue, 1..=4);
         pusher.join().unwrap();
         assert_eq!(popper.join().unwrap(), [0]);
         watcher.join().unwrap();

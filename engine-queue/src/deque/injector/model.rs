@@ -118,7 +118,7 @@ fn batches_hand_over_the_block() {
 fn three_thieves_leave_a_block() {
     check_freed(
         "three_thieves_leave_a_block",
-        Budget::preemptions(2),
+        Budget::preemptions(1),
         || {
             let jobs = filled(0..4);
             let thieves = [thief(&jobs, 1), batch_thief(&jobs), thief(&jobs, 1)];
