@@ -3,6 +3,8 @@
 //!
 //! | type | what it is | full | order |
 //! |---|---|---|---|
+//! | [`SegQueue`] | many producers, many consumers, no bound | grows | first in, first out |
+//! | [`deque::Injector`] | the same, for stealing batches into workers' deques | grows | first in, first out |
 //! | [`deque::bounded`] | ring of one owner and many thieves | hands the item back | first in, first out |
 //!
 //! # Features
@@ -17,6 +19,13 @@
 
 extern crate alloc;
 
-pub mod deque;
+#[cfg(test)]
+extern crate std;
 
+pub mod deque;
+pub mod seg_queue;
+
+mod block_list;
 mod drop_all;
+
+pub use seg_queue::SegQueue;

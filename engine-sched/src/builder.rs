@@ -8,6 +8,7 @@ use engine_atomic::sync::{Arc, pick, thread};
 use engine_queue::deque::bounded;
 
 use crate::blocking::BlockingPool;
+use crate::driver::Driver;
 use crate::scheduler::Scheduler;
 use crate::shared::{Home, Shared};
 use crate::worker;
@@ -46,6 +47,7 @@ pub struct Builder {
     blocking_threads: usize,
     blocking_keep_alive: Duration,
     hooks: Hooks,
+    driver: Option<Box<dyn Driver>>,
 }
 
 /// Called on each worker thread as it starts and as it ends.
@@ -87,6 +89,7 @@ impl Builder {
             blocking_threads: BLOCKING_THREADS,
             blocking_keep_alive: BLOCKING_KEEP_ALIVE,
             hooks: Hooks::default(),
+            driver: None,
         }
     }
 
@@ -138,6 +141,12 @@ impl Builder {
         self
     }
 
+    /// What an idle worker waits in, instead of sleeping: see [`Driver`].
+    pub fn driver(mut self, driver: impl Driver) -> Self {
+        self.driver = Some(Box::new(driver));
+        self
+    }
+
     /// Starts the threads.
     ///
     /// # Errors
@@ -159,7 +168,7 @@ impl Builder {
             .collect();
         let stealers = queues.iter().map(bounded::Worker::stealer).collect();
         let blocking = BlockingPool::new(self.blocking_threads, self.blocking_keep_alive);
-        let shared = Arc::new(Shared::new(stealers, blocking, self.hooks));
+        let shared = Arc::new(Shared::new(stealers, blocking, self.hooks, self.driver));
         let mut threads = Vec::with_capacity(count);
         for (index, queue) in queues.into_iter().enumerate() {
             let mut builder = thread::Builder::new().name(format!("{}-{index}", self.thread_name));

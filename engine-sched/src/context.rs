@@ -25,6 +25,8 @@ pub(crate) enum Context {
 }
 
 thread_local! {
+    // The checkers' macros take no `const` block.
+    #[allow(clippy::missing_const_for_thread_local)]
     static CURRENT: RefCell<Option<Context>> = RefCell::new(None);
 }
 
@@ -109,7 +111,7 @@ impl WorkerContext {
                 // The worker takes its next task from this queue right away, and
                 // what was in it before has been announced.
             }
-            Ok(()) => shared.idle.notify(),
+            Ok(()) => shared.idle.notify_from(self.index),
             Err(runnable) => shared.overflow(self, runnable),
         }
     }

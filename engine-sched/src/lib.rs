@@ -28,6 +28,7 @@
 //! | [`Scheduler::spawn_blocking`] | runs a closure that blocks on a thread of its own |
 //! | [`Scheduler::block_on`] | runs a future on the calling thread |
 //! | [`JoinHandle`], [`JoinError`] | the result of a task, and why there is none |
+//! | [`Driver`] | a reactor that idle workers serve |
 //! | [`yield_now`] | lets other tasks of this worker run |
 //! | [`Scheduler::snapshot`], [`Snapshot`] | what the scheduler does at this moment |
 //!
@@ -64,8 +65,8 @@ mod block_on;
 mod blocking;
 mod builder;
 mod context;
+mod driver;
 mod idle;
-mod injector_tmp;
 mod join_handle;
 mod registry;
 mod scheduler;
@@ -81,6 +82,7 @@ mod yield_now;
 mod model;
 
 pub use builder::{BuildError, Builder};
+pub use driver::Driver;
 pub use join_handle::{JoinError, JoinHandle};
 pub use scheduler::{Scheduler, spawn};
 pub use snapshot::{Snapshot, WorkerSnapshot};

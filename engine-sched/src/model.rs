@@ -232,14 +232,13 @@ fn no_task_waits_behind_a_busy_worker() {
     );
 }
 
-/// Two tasks from outside that end only after both have begun, behind some that just
-/// end: whichever worker takes the one, with a batch or alone, has to see to it that
-/// the other is not left behind.
-fn tasks_that_wait_for_each_other(before: usize) {
+/// Two tasks from outside that end only after both have begun, among `others` before
+/// and after them that just end: whichever worker takes the one, with a batch or alone,
+/// has to see to it that the other is not left behind.
+fn tasks_that_wait_for_each_other(others: usize) {
     let scheduler = scheduler(2);
-    for _ in 0..before {
-        scheduler.spawn(async {}).detach();
-    }
+    let spawn_others = || (0..others).for_each(|_| scheduler.spawn(async {}).detach());
+    spawn_others();
     let begun = Arc::new(AtomicUsize::new(0));
     let handles: Vec<_> = (0..2)
         .map(|_| {
@@ -252,6 +251,7 @@ fn tasks_that_wait_for_each_other(before: usize) {
             })
         })
         .collect();
+    spawn_others();
     for handle in handles {
         scheduler.block_on(handle).unwrap();
     }
@@ -269,7 +269,7 @@ fn a_woken_worker_wakes_the_next() {
 fn a_batch_from_outside_is_announced() {
     check_large(
         "a_batch_from_outside_is_announced",
-        Budget::default().schedules(3_000),
-        || tasks_that_wait_for_each_other(2),
+        Budget::default().schedules(15_000),
+        || tasks_that_wait_for_each_other(1),
     );
 }

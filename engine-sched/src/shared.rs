@@ -1,15 +1,15 @@
 //! What all threads of a scheduler share.
 
-use crate::injector_tmp::Injector;
 use engine_atomic::CachePadded;
 use engine_atomic::futex;
 use engine_atomic::sync::Arc;
 use engine_atomic::sync::atomic::{AtomicU32, Ordering::*};
-use engine_queue::deque::{Steal, bounded};
+use engine_queue::deque::{Injector, Steal, bounded};
 
 use crate::blocking::BlockingPool;
 use crate::builder::Hooks;
 use crate::context::WorkerContext;
+use crate::driver::Driver;
 use crate::idle::Idle;
 use crate::registry::Registry;
 use crate::stats::WorkerStats;
@@ -75,6 +75,7 @@ impl Shared {
         stealers: Vec<bounded::Stealer<Runnable>>,
         blocking: BlockingPool,
         hooks: Hooks,
+        driver: Option<Box<dyn Driver>>,
     ) -> Self {
         let count = stealers.len();
         let remote = |stealer| Remote {
@@ -83,7 +84,7 @@ impl Shared {
         };
         Self {
             injector: Injector::new(),
-            idle: Idle::new(count),
+            idle: Idle::new(count, driver),
             workers: stealers.into_iter().map(remote).collect(),
             registries: (0..=count).map(|_| Arc::new(Registry::new())).collect(),
             blocking,
@@ -108,7 +109,7 @@ impl Shared {
         batch.push(runnable);
         worker.stats().overflows.add(1);
         self.injector.push_batch(batch);
-        self.idle.notify();
+        self.idle.notify_from(worker.index);
     }
 
     /// Whether a task is in any queue that a worker can take from.

@@ -12,9 +12,9 @@ use crate::idle::{Searchers, Searching};
 use crate::shared::{Home, Shared, cancel};
 use crate::task::Runnable;
 
-/// One task in this many comes from the injector first, so that foreign threads
-/// are served while the workers keep their own queues full.
-const INJECTOR_INTERVAL: u32 = 61;
+/// One task in this many comes from the injector first, and events are looked at, so
+/// that the outside is served while the workers keep their own queues full.
+const OUTSIDE_INTERVAL: u32 = 61;
 
 /// Passes over the other queues before a search gives up: a pass may meet queues
 /// where another thief is at work.
@@ -96,10 +96,11 @@ impl Worker {
 
     fn next_task(&mut self) -> Option<Runnable> {
         self.tick = self.tick.wrapping_add(1);
-        if self.tick.is_multiple_of(INJECTOR_INTERVAL)
-            && let Some(runnable) = self.take_injected()
-        {
-            return Some(runnable);
+        if self.tick.is_multiple_of(OUTSIDE_INTERVAL) {
+            self.shared().idle.poll_driver();
+            if let Some(runnable) = self.take_injected() {
+                return Some(runnable);
+            }
         }
         self.context
             .queue

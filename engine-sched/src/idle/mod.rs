@@ -2,7 +2,9 @@
 
 use engine_atomic::CachePadded;
 use engine_atomic::futex;
-use engine_atomic::sync::atomic::{AtomicU32, AtomicU64, Ordering::*, fence};
+use engine_atomic::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::*, fence};
+
+use crate::driver::Driver;
 
 #[cfg(test)]
 mod model;
@@ -12,25 +14,37 @@ const BITS: usize = u64::BITS as usize;
 
 /// Which workers sleep, how many search, and how one is woken.
 ///
-/// | `sleepers` bit | `token` | worker is | who may leave the state, how |
+/// | `sleepers` bit | token | worker is | who may leave the state, how |
 /// |---|---|---|---|
-/// | 0 | 0 | awake | itself: `fetch_or` of its bit |
-/// | 1 | 0 | going to sleep, or asleep | any waker by `fetch_and` of the bit (it then owes a token), or the worker itself by the same `fetch_and` (nobody owes anything) |
-/// | 0 | 0 | claimed by a waker | that waker alone: `swap` of the token to 1 |
-/// | 0 | 1 | woken | itself: `swap` of the token to 0 |
-/// | 1 | 1 | | unreachable: a token is taken before the bit is set again |
+/// | 0 | `NONE` | awake | itself: `fetch_or` of its bit |
+/// | 1 | `NONE` | going to sleep, or asleep | any waker by `fetch_and` of the bit (it then owes a token), or the worker itself by the same `fetch_and` (nobody owes anything) |
+/// | 1 | `DRIVING` | in the driver | any waker, or itself for what it has pushed there, by `fetch_and` of the bit |
+/// | 0 | `NONE`, `DRIVING` | claimed by a waker | that waker alone: `swap` of the token to `GIVEN` |
+/// | 0 | `GIVEN` | woken | itself: `swap` of the token to `NONE` |
+/// | 1 | `GIVEN` | | unreachable: a token is taken before the bit is set again |
 ///
-/// Rows one and three look the same in memory; the worker knows which it is in,
-/// because its own `fetch_and` failed to find the bit.
+/// Awake and claimed look the same in memory; the worker knows which it is, because its
+/// own `fetch_and` failed to find the bit.
 pub(crate) struct Idle {
     /// Bit `i % 64` of word `i / 64`: worker `i` may be claimed.
     sleepers: Box<[CachePadded<AtomicU64>]>,
     /// Workers that look for work and have not said what they found. A waker
     /// counts the worker that it claims before that worker runs.
     searching: CachePadded<AtomicU32>,
-    /// The futex word of each worker: 1 is the one token that its waker owes it.
+    /// The futex word of each worker.
     tokens: Box<[CachePadded<AtomicU32>]>,
+    /// What one of the sleepers waits in, instead of on its futex.
+    driver: Option<Box<dyn Driver>>,
+    /// Whether a worker is in the driver.
+    seat_taken: CachePadded<AtomicBool>,
 }
+
+/// No token.
+const NONE: u32 = 0;
+/// The token that a waker owes the worker that it has claimed.
+const GIVEN: u32 = 1;
+/// No token, and the worker sleeps in the driver and not on this word.
+const DRIVING: u32 = 2;
 
 /// What [`Idle::end_search`] says about the other searchers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,13 +66,15 @@ pub(crate) enum Slept {
 }
 
 impl Idle {
-    pub(crate) fn new(workers: usize) -> Self {
+    pub(crate) fn new(workers: usize, driver: Option<Box<dyn Driver>>) -> Self {
         let padded_word = |_| CachePadded::new(AtomicU64::new(0));
-        let token = |_| CachePadded::new(AtomicU32::new(0));
+        let token = |_| CachePadded::new(AtomicU32::new(NONE));
         Self {
             sleepers: (0..workers.div_ceil(BITS)).map(padded_word).collect(),
             searching: CachePadded::new(AtomicU32::new(0)),
             tokens: (0..workers).map(token).collect(),
+            driver,
+            seat_taken: CachePadded::new(AtomicBool::new(false)),
         }
     }
 
@@ -120,10 +136,43 @@ impl Idle {
         let token: &AtomicU32 = &self.tokens[worker];
         // claimed -> woken
         // Release: the count above precedes the worker's decrement; pairs with
-        // the Acquire swap in `sleep`.
-        let before = token.swap(1, Release);
-        debug_assert_eq!(before, 0, "worker {worker} was given two tokens");
-        futex::wake_one(token);
+        // the Acquire swap in `take_token`.
+        match token.swap(GIVEN, Release) {
+            NONE => futex::wake_one(token),
+            DRIVING => {
+                let driver = self.driver.as_ref();
+                driver.expect("only a driver is driven").unpark();
+            }
+            _ => unreachable!("worker {worker} was given two tokens"),
+        }
+    }
+
+    /// Tells that `worker`, which calls this, has pushed to its own queue.
+    ///
+    /// In the driver, it is itself the one to wake: it runs the work as soon as the
+    /// driver returns, and passes the search on if there is more.
+    #[inline]
+    pub(crate) fn notify_from(&self, worker: usize) {
+        if self.driver.is_none() || !self.wake_driving(worker) {
+            self.notify();
+        }
+    }
+
+    /// Whether `worker`, which calls this, is in the driver. It is woken then.
+    fn wake_driving(&self, worker: usize) -> bool {
+        // Relaxed: only this worker enters and leaves `DRIVING`, but for a waker that
+        // turns it into `GIVEN`, after which any notification is right.
+        if self.tokens[worker].load(Relaxed) != DRIVING {
+            return false;
+        }
+        let bit = 1 << (worker % BITS);
+        // driving -> claimed
+        // Relaxed: the token and the work are our own. If the bit is gone, another
+        // waker owes us the token, and we run the work when it has come.
+        if self.sleepers[worker / BITS].fetch_and(!bit, Relaxed) & bit != 0 {
+            self.give_token(worker);
+        }
+        true
     }
 
     /// Counts the caller as a searcher, unless half of the workers search already:
@@ -185,13 +234,62 @@ impl Idle {
             // Claimed in between: the token must be taken, or it would meet us
             // at the next sleep.
         }
-        let token: &AtomicU32 = &self.tokens[worker];
-        // woken -> awake
-        // Acquire: pairs with the Release swap in `give_token`.
-        while token.swap(0, Acquire) == 0 {
-            futex::wait(token, 0);
+        match &self.driver {
+            Some(driver) if self.take_seat() => {
+                self.drive(worker, &**driver);
+                // Release: pairs with the Acquire of `take_seat`, so that the driver
+                // sees one worker after the other.
+                self.seat_taken.swap(false, Release);
+            }
+            _ => {
+                while !self.take_token(worker) {
+                    futex::wait(&self.tokens[worker], NONE);
+                }
+            }
         }
         Slept::UntilWoken
+    }
+
+    /// Waits in the driver until a token has come, and takes it.
+    fn drive(&self, worker: usize, driver: &dyn Driver) {
+        let token: &AtomicU32 = &self.tokens[worker];
+        // asleep -> driving, unless a token is there
+        // Relaxed: the token's own Acquire is in `take_token`.
+        let entered = token.compare_exchange(NONE, DRIVING, Relaxed, Relaxed);
+        if entered.is_ok() {
+            // A waker turns DRIVING into GIVEN first and calls `unpark` then, so a
+            // `park` that begins after this look ends all the same.
+            while token.load(Relaxed) == DRIVING {
+                driver.park();
+            }
+        }
+        let taken = self.take_token(worker);
+        debug_assert!(taken, "worker {worker} left the driver without a token");
+    }
+
+    /// Takes the token of `worker`, which calls this, if it is there.
+    fn take_token(&self, worker: usize) -> bool {
+        // woken -> awake
+        // Acquire: pairs with the Release swap in `give_token`.
+        self.tokens[worker].swap(NONE, Acquire) == GIVEN
+    }
+
+    fn take_seat(&self) -> bool {
+        // Acquire: pairs with the Release of whoever left the seat.
+        !self.seat_taken.swap(true, Acquire)
+    }
+
+    /// Lets the driver handle what is there, unless another worker is in it.
+    pub(crate) fn poll_driver(&self) {
+        if let Some(driver) = &self.driver
+            // Relaxed: a hint, confirmed by the swap.
+            && !self.seat_taken.load(Relaxed)
+            && self.take_seat()
+        {
+            driver.poll();
+            // Release: as in `sleep`.
+            self.seat_taken.swap(false, Release);
+        }
     }
 
     /// Workers that search now; a statistic.

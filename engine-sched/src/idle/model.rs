@@ -1,10 +1,12 @@
 //! Models of the idle protocol, over a counter that stands for the queues.
 
-use engine_atomic::sync::atomic::{AtomicBool, AtomicUsize, Ordering::*};
+use engine_atomic::futex;
+use engine_atomic::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering::*};
 use engine_atomic::sync::{Arc, thread};
 use testkit::model::{Budget, check, check_large};
 
 use super::{Idle, Searchers, Searching};
+use crate::driver::Driver;
 
 /// The queues and the protocol, as the scheduler combines them.
 struct World {
@@ -21,7 +23,7 @@ struct World {
 impl World {
     fn new(workers: usize, total: usize) -> Arc<Self> {
         Arc::new(Self {
-            idle: Idle::new(workers),
+            idle: Idle::new(workers, None),
             queued: AtomicUsize::new(0),
             done: AtomicUsize::new(0),
             total,
@@ -51,6 +53,12 @@ impl World {
 
     fn any_public(&self) -> bool {
         self.queued.load(Relaxed) > 0
+    }
+
+    /// A push by worker `me` itself.
+    fn push_from(&self, me: usize) {
+        self.queued.fetch_add(1, Relaxed);
+        self.idle.notify_from(me);
     }
 
     fn stop(&self) {
@@ -187,4 +195,102 @@ fn eight_workers_four_pushers() {
         Budget::default().schedules(2_000),
         || run(8, 4, 3),
     );
+}
+
+/// A driver with one kind of event, which stands for a readable socket: handling it
+/// wakes a task, on the worker that drives.
+struct Events {
+    /// `EVENT` and `UNPARKED`.
+    word: AtomicU32,
+    /// std's, here and below: the checkers' have no weak references, and counting
+    /// references is no part of the protocol.
+    world: std::sync::Weak<World>,
+}
+
+const EVENT: u32 = 1;
+const UNPARKED: u32 = 2;
+
+impl Events {
+    fn raise(&self, flag: u32) {
+        self.word.fetch_or(flag, Release);
+        futex::wake_one(&self.word);
+    }
+}
+
+impl Driver for std::sync::Arc<Events> {
+    fn park(&self) {
+        loop {
+            let seen = self.word.swap(0, Acquire);
+            if seen & EVENT != 0 {
+                let world = self.world.upgrade().expect("the workers hold it");
+                world.push_from(ME.with(|me| me.get()));
+            }
+            if seen != 0 {
+                return;
+            }
+            futex::wait(&self.word, 0);
+        }
+    }
+
+    fn unpark(&self) {
+        self.raise(UNPARKED);
+    }
+
+    fn poll(&self) {}
+}
+
+engine_atomic::sync::thread_local! {
+    // The checkers' macros take no `const` block.
+    #[allow(clippy::missing_const_for_thread_local)]
+    static ME: std::cell::Cell<usize> = std::cell::Cell::new(0);
+}
+
+/// Workers with a driver; one push from outside and one event, in any order.
+fn driven(workers: usize) {
+    let mut events = None;
+    let world = std::sync::Arc::new_cyclic(|world| {
+        let driver = std::sync::Arc::new(Events {
+            word: AtomicU32::new(0),
+            world: world.clone(),
+        });
+        events = Some(driver.clone());
+        World {
+            idle: Idle::new(workers, Some(Box::new(driver))),
+            queued: AtomicUsize::new(0),
+            done: AtomicUsize::new(0),
+            total: 2,
+            stopped: AtomicBool::new(false),
+        }
+    });
+    let threads: Vec<_> = (0..workers)
+        .map(|me| {
+            let world = world.clone();
+            thread::spawn(move || {
+                ME.with(|mine| mine.set(me));
+                world.work(me);
+            })
+        })
+        .collect();
+    events.expect("made with the world").raise(EVENT);
+    world.push();
+    for thread in threads {
+        thread.join().unwrap();
+    }
+    assert_eq!(world.done.load(Relaxed), 2);
+}
+
+#[test]
+fn a_driving_worker_hears_pushes_and_events() {
+    check(
+        "a_driving_worker_hears_pushes_and_events",
+        Budget::preemptions(3),
+        || driven(1),
+    );
+}
+
+#[test]
+fn one_of_two_workers_drives() {
+    check("one_of_two_workers_drives", Budget::preemptions(2), || {
+        driven(2)
+    });
 }

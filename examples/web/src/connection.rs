@@ -3,14 +3,14 @@
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::io::{Read as _, Write as _};
-use std::net::{Shutdown, TcpStream};
+use std::net::Shutdown;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use async_io::{Async, Timer};
+use async_io::Timer;
 use futures_lite::future;
 use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
@@ -20,6 +20,7 @@ use hyper::{Request, Response};
 use crate::activity::{Activity, Phase};
 use crate::hub::{Guest, Hub};
 use crate::io::Stream;
+use crate::reactor::Socket;
 use crate::runtime::Runtime;
 use crate::site::{Body, Site};
 
@@ -66,7 +67,7 @@ impl<R: Runtime> Shared<R> {
 
 /// Serves `socket` until either side closes it.
 pub async fn serve<R: Runtime>(
-    socket: Async<TcpStream>,
+    socket: Socket,
     site: Arc<Site<R>>,
     guest: Guest,
     header_bytes: usize,
@@ -171,14 +172,16 @@ where
 
 /// Half-closes and reads on for a moment, so that the client sees the response
 /// rather than a reset.
-async fn linger(socket: &Async<TcpStream>) {
+async fn linger(socket: &Socket) {
     if socket.get_ref().shutdown(Shutdown::Write).is_err() {
         return;
     }
     let discard = async {
         let mut space = [0; 4096];
         let mut left = LINGER_BYTES;
-        while let Ok(n @ 1..) = socket.read_with(|mut socket| socket.read(&mut space)).await {
+        while let Ok(n @ 1..) =
+            poll_fn(|cx| socket.poll_read_with(cx, |mut stream| stream.read(&mut space))).await
+        {
             left = left.saturating_sub(n);
             if left == 0 {
                 break;

@@ -1,30 +1,19 @@
-//! The executor behind the binary: the one file that names it.
-//!
-//! engine-sched's `Scheduler` takes this place as soon as it exists; until
-//! then async-executor does, on the same number of threads. Nothing outside
-//! this file depends on which of the two it is.
+//! The runtime of the binary: engine-sched.
 
 use std::io;
 use std::num::NonZeroUsize;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{self, JoinHandle};
 
-use async_executor::Executor;
-use event_listener::Event;
+use engine_sched::{BuildError, Scheduler, Snapshot};
+use serde_json::{Value, json};
 
+use crate::reactor::Reactor;
 use crate::runtime::{JobLost, Runtime};
 
 /// The scheduler that the binary and the tests run on. Clones share it.
 #[derive(Clone)]
 pub struct Engine {
-    shared: Arc<Shared>,
-}
-
-struct Shared {
-    executor: Arc<Executor<'static>>,
-    stop: Arc<Event>,
-    workers: Mutex<Vec<JoinHandle<()>>>,
+    scheduler: Scheduler,
+    reactor: Reactor,
 }
 
 impl Engine {
@@ -32,60 +21,50 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// When the system refuses a thread.
+    /// More workers than a scheduler has, or a thread or a poller that the system
+    /// refuses.
     pub fn start(workers: Option<NonZeroUsize>) -> io::Result<Self> {
-        let count = match workers {
-            Some(count) => count.get(),
-            None => thread::available_parallelism().map_or(1, NonZeroUsize::get),
-        };
-        let executor = Arc::new(Executor::new());
-        let stop = Arc::new(Event::new());
-        let mut workers = Vec::with_capacity(count);
-        for index in 0..count {
-            let executor = Arc::clone(&executor);
-            let stopped = stop.listen();
-            let run = move || futures_lite::future::block_on(executor.run(stopped));
-            workers.push(
-                thread::Builder::new()
-                    .name(format!("web-{index}"))
-                    .spawn(run)?,
-            );
+        let reactor = Reactor::new()?;
+        let mut builder = Scheduler::builder()
+            .thread_name("web")
+            .driver(reactor.clone());
+        if let Some(workers) = workers {
+            builder = builder.workers(workers.get());
         }
-        Ok(Self {
-            shared: Arc::new(Shared {
-                executor,
-                stop,
-                workers: Mutex::new(workers),
-            }),
-        })
+        let scheduler = builder.build().map_err(|error| match error {
+            BuildError::Thread(error) => error,
+            other => io::Error::new(io::ErrorKind::InvalidInput, other),
+        })?;
+        Ok(Self { scheduler, reactor })
     }
 
     /// How many worker threads run futures.
     pub fn workers(&self) -> usize {
-        let workers = &self.shared.workers;
-        workers.lock().unwrap_or_else(PoisonError::into_inner).len()
+        self.scheduler.snapshot().workers.len()
+    }
+
+    /// What watches the sockets of connections.
+    pub fn reactor(&self) -> &Reactor {
+        &self.reactor
     }
 
     /// Runs `future` on the calling thread while the workers run what it spawns.
+    ///
+    /// Not `async_io::block_on`: while any thread is in that, async-io's own thread
+    /// looks every fraction of a millisecond whether to take its place.
     pub fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
-        async_io::block_on(future)
+        self.scheduler.block_on(future)
     }
 
     /// Stops the workers and waits for them.
     pub fn shutdown(&self) {
-        self.shared.stop.notify(usize::MAX);
-        let workers = &self.shared.workers;
-        let workers = std::mem::take(&mut *workers.lock().unwrap_or_else(PoisonError::into_inner));
-        for worker in workers {
-            // A worker that panicked has nothing left to stop.
-            let _ = worker.join();
-        }
+        self.scheduler.shutdown();
     }
 }
 
 impl Runtime for Engine {
     fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
-        self.shared.executor.spawn(future).detach();
+        self.scheduler.spawn(future).detach();
     }
 
     fn blocking<T, F>(&self, job: F) -> impl Future<Output = Result<T, JobLost>> + Send + 'static
@@ -93,7 +72,38 @@ impl Runtime for Engine {
         T: Send + 'static,
         F: FnOnce() -> T + Send + 'static,
     {
-        let task = blocking::unblock(move || catch_unwind(AssertUnwindSafe(job)));
-        async move { task.await.map_err(|_panic| JobLost) }
+        let handle = self.scheduler.spawn_blocking(job);
+        async move { handle.await.map_err(|_cancelled_or_panicked| JobLost) }
     }
+
+    fn snapshot_json(&self) -> String {
+        to_json(&self.scheduler.snapshot()).to_string()
+    }
+}
+
+fn to_json(snapshot: &Snapshot) -> Value {
+    let workers: Vec<_> = snapshot
+        .workers
+        .iter()
+        .map(|worker| {
+            json!({
+                "queued": worker.queued,
+                "polls": worker.polls,
+                "panics": worker.panics,
+                "steals": worker.steals,
+                "injected": worker.injected,
+                "overflows": worker.overflows,
+                "sleeps": worker.sleeps,
+            })
+        })
+        .collect();
+    json!({
+        "live_tasks": snapshot.live_tasks,
+        "injected": snapshot.injected,
+        "searching": snapshot.searching,
+        "sleeping": snapshot.sleeping,
+        "blocking_threads": snapshot.blocking_threads,
+        "blocking_queued": snapshot.blocking_queued,
+        "workers": workers,
+    })
 }

@@ -1,17 +1,17 @@
-//! hyper's `Read` and `Write` over a socket that async-io watches.
+//! hyper's `Read` and `Write` over a socket of the reactor.
 
 use std::io::{self, IoSlice, Write as _};
 use std::mem::MaybeUninit;
 use std::net::{Shutdown, TcpStream};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
-use async_io::Async;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use rustix::net::{RecvFlags, recv};
 
 use crate::activity::{Activity, Clock};
+use crate::reactor::Socket;
 
 /// Bytes that one read takes from the socket at most. A request's head is a
 /// few hundred; a longer one takes more reads.
@@ -19,25 +19,20 @@ const READ_MAX: usize = 4096;
 
 /// One connection's socket, as hyper wants it.
 ///
-/// Reads and writes are tried first and only then wait, with one exception:
-/// after a read that came back short there is nothing left to read, so the
-/// next one waits at once. That saves the `EAGAIN` between two requests.
+/// Reads and writes are tried first and only then wait.
 pub struct Stream {
-    socket: Arc<Async<TcpStream>>,
+    socket: Arc<Socket>,
     activity: Arc<Activity>,
     clock: Arc<Clock>,
-    /// The last read left nothing behind in the socket's buffer.
-    drained: bool,
 }
 
 impl Stream {
     /// Wraps `socket`; each transfer is noted in `activity`.
-    pub fn new(socket: Arc<Async<TcpStream>>, activity: Arc<Activity>, clock: Arc<Clock>) -> Self {
+    pub fn new(socket: Arc<Socket>, activity: Arc<Activity>, clock: Arc<Clock>) -> Self {
         Self {
             socket,
             activity,
             clock,
-            drained: false,
         }
     }
 
@@ -46,19 +41,13 @@ impl Stream {
         cx: &mut Context<'_>,
         mut write: impl FnMut(&mut &TcpStream) -> io::Result<usize>,
     ) -> Poll<io::Result<usize>> {
-        loop {
-            match write(&mut self.socket.get_ref()) {
-                Ok(n) => {
-                    self.activity.sent(self.clock.now());
-                    return Poll::Ready(Ok(n));
-                }
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
-                    ready!(self.socket.poll_writable(cx))?;
-                }
-                Err(e) => return Poll::Ready(Err(e)),
-            }
+        let written = self
+            .socket
+            .poll_write_with(cx, |mut stream| write(&mut stream));
+        if let Poll::Ready(Ok(_)) = written {
+            self.activity.sent(self.clock.now());
         }
+        written
     }
 }
 
@@ -68,31 +57,19 @@ impl Read for Stream {
         cx: &mut Context<'_>,
         mut buf: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
         let want = buf.remaining().min(READ_MAX);
         if want == 0 {
             return Poll::Ready(Ok(()));
         }
         let mut space = [MaybeUninit::<u8>::uninit(); READ_MAX];
-        loop {
-            if this.drained {
-                ready!(this.socket.poll_readable(cx))?;
-                this.drained = false;
+        self.socket.poll_read_with(cx, |stream| {
+            let ((bytes, _), _) = recv(stream, &mut space[..want], RecvFlags::empty())?;
+            if !bytes.is_empty() {
+                self.activity.received(self.clock.now());
+                buf.put_slice(bytes);
             }
-            match recv(&*this.socket, &mut space[..want], RecvFlags::empty()) {
-                Ok(((bytes, _), n)) => {
-                    this.drained = n < want;
-                    if n > 0 {
-                        this.activity.received(this.clock.now());
-                        buf.put_slice(bytes);
-                    }
-                    return Poll::Ready(Ok(()));
-                }
-                Err(rustix::io::Errno::INTR) => {}
-                Err(rustix::io::Errno::AGAIN) => this.drained = true,
-                Err(e) => return Poll::Ready(Err(e.into())),
-            }
-        }
+            Ok(())
+        })
     }
 }
 

@@ -1,4 +1,5 @@
-//! A static web server over HTTP/1.1: hyper on engine-sched, sockets by async-io.
+//! A static web server over HTTP/1.1: hyper on engine-sched, whose idle
+//! workers watch the sockets.
 //!
 //! The library is what the binary `engine-web` runs. It is generic over
 //! [`runtime::Runtime`], so that a bench can put the same handler on another
@@ -16,6 +17,7 @@ mod connection;
 pub mod engine;
 mod hub;
 mod io;
+pub mod reactor;
 pub mod runtime;
 pub mod server;
 pub mod site;

@@ -1,7 +1,7 @@
 //! The accept loop: a bounded number of connections, and a drain at the end.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener};
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
@@ -13,8 +13,10 @@ use rustix::io::Errno;
 
 use crate::activity::Patience;
 use crate::connection;
+use crate::engine::Engine;
 use crate::hub::Hub;
-use crate::runtime::Runtime;
+use crate::reactor::Socket;
+use crate::runtime::Runtime as _;
 use crate::site::Site;
 
 /// How long accepting pauses when the process or the system is out of
@@ -76,10 +78,10 @@ impl Server {
 
     /// Serves `site` until `shutdown` resolves, then closes the listening
     /// socket, lets open responses finish and returns.
-    pub async fn run<R: Runtime>(
+    pub async fn run(
         self,
-        runtime: R,
-        site: Arc<Site<R>>,
+        engine: Engine,
+        site: Arc<Site<Engine>>,
         limits: Limits,
         shutdown: impl Future<Output = ()>,
     ) {
@@ -89,7 +91,7 @@ impl Server {
         };
         let hub = Arc::new(Hub::new(patience, limits.connections));
         let serve = async {
-            let accept = self.accept_all(&runtime, &site, &hub, limits.header_bytes);
+            let accept = self.accept_all(&engine, &site, &hub, limits.header_bytes);
             future::or(shutdown, accept).await;
             drop(self);
             hub.drain();
@@ -99,20 +101,20 @@ impl Server {
     }
 
     /// Accepts for ever. No error ends it: each is about one connection, or passes.
-    async fn accept_all<R: Runtime>(
+    async fn accept_all(
         &self,
-        runtime: &R,
-        site: &Arc<Site<R>>,
+        engine: &Engine,
+        site: &Arc<Site<Engine>>,
         hub: &Arc<Hub>,
         header_bytes: usize,
     ) {
         let mut warned = false;
         loop {
             hub.room().await;
-            match self.listener.accept().await {
-                Ok((socket, _)) => {
+            match self.accept(engine).await {
+                Ok(socket) => {
                     warned = false;
-                    self.start(socket, runtime, site, hub, header_bytes);
+                    self.start(socket, engine, site, hub, header_bytes);
                 }
                 Err(error) if is_about_one_connection(&error) => {}
                 Err(error) => {
@@ -126,18 +128,23 @@ impl Server {
         }
     }
 
-    fn start<R: Runtime>(
+    async fn accept(&self, engine: &Engine) -> io::Result<Socket> {
+        let (stream, _) = self.listener.accept().await?;
+        engine.reactor().register(stream.into_inner()?)
+    }
+
+    fn start(
         &self,
-        socket: Async<TcpStream>,
-        runtime: &R,
-        site: &Arc<Site<R>>,
+        socket: Socket,
+        engine: &Engine,
+        site: &Arc<Site<Engine>>,
         hub: &Arc<Hub>,
         header_bytes: usize,
     ) {
         let stats = Arc::clone(site.stats());
         stats.connection_opened();
         let serve = connection::serve(socket, Arc::clone(site), hub.admit(), header_bytes);
-        runtime.spawn(async move {
+        engine.spawn(async move {
             // A panic in a handler closes its connection and nothing else.
             let mut serve = pin!(serve);
             if AssertUnwindSafe(serve.as_mut())

@@ -1,0 +1,75 @@
+//! What a popper holds between its claim and the end of its reads.
+
+use core::ptr::NonNull;
+
+use super::block::Block;
+use super::cache::Cache;
+
+/// What came of an attempt to claim items.
+#[must_use]
+pub(crate) enum Attempt<'a, T> {
+    Claimed(Claim<'a, T>),
+    Empty,
+    /// Another popper was faster.
+    Lost,
+    /// Another thread is installing a block: it must act first.
+    Changing,
+}
+
+/// Slots of one block, to take each of, once, before this is dropped. Dropping it
+/// gives them back, and frees the block after the last.
+#[must_use]
+pub(crate) struct Claim<'a, T> {
+    cache: &'a Cache<T>,
+    block: NonNull<Block<T>>,
+    first: usize,
+    count: usize,
+}
+
+impl<'a, T> Claim<'a, T> {
+    /// # Safety
+    ///
+    /// The caller has claimed these slots for reading, and nobody else has.
+    pub(super) unsafe fn new(
+        cache: &'a Cache<T>,
+        block: NonNull<Block<T>>,
+        first: usize,
+        count: usize,
+    ) -> Self {
+        Self {
+            cache,
+            block,
+            first,
+            count,
+        }
+    }
+
+    /// How many items; at least one.
+    pub(crate) fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Moves out the `n`th item, waiting for its push to finish.
+    ///
+    /// # Safety
+    ///
+    /// `n < count`, and each `n` once.
+    #[inline]
+    pub(crate) unsafe fn take(&self, n: usize) -> T {
+        debug_assert!(n < self.count);
+        // SAFETY: claimed for reading, and read once by contract.
+        unsafe { Block::take(self.block, self.first + n) }
+    }
+}
+
+impl<T> Drop for Claim<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: claimed, and taken by contract; the block is not touched after this
+        // unless we are to free it.
+        if unsafe { Block::leave(self.block, self.first, self.first + self.count) } {
+            // SAFETY: we are its destroyer: everybody else has left it.
+            unsafe { self.cache.put(self.block) };
+        }
+    }
+}

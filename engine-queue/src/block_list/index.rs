@@ -1,0 +1,108 @@
+//! Positions in the list.
+
+use core::fmt;
+
+use super::block::CAP;
+
+// 64 bits wherever they are atomic, so that positions never repeat.
+#[cfg(target_has_atomic = "64")]
+mod word {
+    pub(crate) use engine_atomic::sync::atomic::AtomicU64 as AtomicIndex;
+    pub(crate) type Word = u64;
+    pub(crate) type Signed = i64;
+}
+#[cfg(not(target_has_atomic = "64"))]
+mod word {
+    pub(crate) use engine_atomic::sync::atomic::AtomicUsize as AtomicIndex;
+    pub(crate) type Word = usize;
+    pub(crate) type Signed = isize;
+}
+
+use word::Signed;
+pub(super) use word::{AtomicIndex, Word};
+
+/// Positions of one block: its slots, and one without a slot, where an end stands
+/// while the next block is installed. Divides the number of all positions, so that
+/// the arithmetic below survives a wrap.
+const LAP: Word = CAP as Word + 1;
+const _: () = assert!(LAP.is_power_of_two());
+
+/// `{ position, has_next }`: `has_next` is the lowest bit, set at the head only,
+/// once the head's block is known not to be the last: then the tail need not be
+/// looked at.
+///
+/// | `position % LAP` | meaning | who may leave it, how |
+/// |---|---|---|
+/// | `0..CAP` | the next slot to claim | anyone, by a CAS that adds what it claims |
+/// | `CAP` | the block is used up | whoever claimed its last slot, to the next block |
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Index(pub(super) Word);
+
+const HAS_NEXT: Word = 1;
+const SHIFT: u32 = 1;
+
+impl Index {
+    pub(super) const START: Self = Self(0);
+
+    fn position(self) -> Word {
+        self.0 >> SHIFT
+    }
+
+    /// The slot in the block, or `CAP`.
+    pub(super) fn offset(self) -> usize {
+        (self.position() % LAP) as usize
+    }
+
+    pub(super) fn has_next(self) -> bool {
+        self.0 & HAS_NEXT != 0
+    }
+
+    pub(super) fn with_next(self, has_next: bool) -> Self {
+        Self(self.0 & !HAS_NEXT | Word::from(has_next))
+    }
+
+    /// `count` slots on, with the same bit.
+    pub(super) fn advanced(self, count: usize) -> Self {
+        debug_assert!(self.offset() + count <= CAP);
+        Self(self.0.wrapping_add((count as Word) << SHIFT))
+    }
+
+    /// From the position without a slot to the first slot of the next block.
+    pub(super) fn next_block(self) -> Self {
+        debug_assert_eq!(self.offset(), CAP);
+        Self((self.0 & !HAS_NEXT).wrapping_add(1 << SHIFT))
+    }
+
+    pub(super) fn same_block(self, other: Self) -> bool {
+        self.position() / LAP == other.position() / LAP
+    }
+
+    /// Whether this position is later than `other`. The two may have been loaded
+    /// in any order: a head can be newer than the tail.
+    pub(super) fn is_after(self, other: Self) -> bool {
+        let distance = (self.0 & !HAS_NEXT).wrapping_sub(other.0 & !HAS_NEXT);
+        (distance as Signed) > 0
+    }
+
+    /// Slots from `head` to here; 0 if the head is newer.
+    pub(super) fn items_since(self, head: Self) -> usize {
+        if !self.is_after(head) {
+            return 0;
+        }
+        let positions = (self.0 & !HAS_NEXT).wrapping_sub(head.0 & !HAS_NEXT) >> SHIFT;
+        // Positions without a slot in `head..self`: one for each block begun since.
+        // The head may stand on one itself.
+        let blocks = (head.offset() as Word + positions) / LAP;
+        (positions - blocks) as usize
+    }
+}
+
+impl fmt::Debug for Index {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Index")
+            .field("block", &(self.position() / LAP))
+            .field("offset", &self.offset())
+            .field("has_next", &self.has_next())
+            .finish()
+    }
+}

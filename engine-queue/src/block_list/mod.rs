@@ -1,0 +1,382 @@
+//! The unbounded queue under `SegQueue` and `Injector`: a list of blocks, claimed
+//! by compare-and-swap on two indices and freed without epochs.
+
+mod block;
+mod cache;
+mod claim;
+mod index;
+
+use core::ptr::{self, NonNull};
+
+use engine_atomic::sync::atomic::{AtomicPtr, Ordering::*, fence};
+use engine_atomic::{Backoff, CachePadded};
+
+#[cfg(test)]
+pub(crate) use self::block::live;
+use self::block::{Block, CAP};
+use self::cache::Cache;
+pub(crate) use self::claim::{Attempt, Claim};
+use self::index::{AtomicIndex, Index};
+use crate::drop_all::drop_all;
+
+/// Items of one block: the most that one claim can take.
+pub(crate) const BLOCK: usize = CAP;
+
+/// One end of the list.
+///
+/// `block` is the block that `index` points into, unless a block change is under
+/// way: then `index` stands on the block's last position, which has no slot, and
+/// whoever moved it there stores the next block, then the next index.
+struct End<T> {
+    index: AtomicIndex,
+    /// Null until the first push.
+    block: AtomicPtr<Block<T>>,
+}
+
+impl<T> End<T> {
+    engine_atomic::const_unless_loom! {
+        const fn new() -> Self {
+            Self {
+                index: AtomicIndex::new(Index::START.0),
+                block: AtomicPtr::new(ptr::null_mut()),
+            }
+        }
+    }
+
+    /// Index and block, in this order.
+    fn load(&self) -> (Index, *mut Block<T>) {
+        // Acquire: the block is at least the one of this index; pairs with the
+        // Release swap in `change_block`.
+        let index = Index(self.index.load(Acquire));
+        // Acquire: the first block is initialised; pairs with its Release store or
+        // CAS in `push_first_block`. A later one came with the index.
+        (index, self.block.load(Acquire))
+    }
+
+    /// Leaves the position without a slot for the next block.
+    fn change_block(&self, next: NonNull<Block<T>>, index: Index) {
+        // Relaxed: published by the swap below, and nobody claims before that.
+        self.block.store(next.as_ptr(), Relaxed);
+        // Release: publishes the block; pairs with the Acquire load in `load`. A swap
+        // where a store would do, because the checkers ask for it where other threads
+        // compare-and-swap: once a block.
+        self.index.swap(index.0, Release);
+    }
+}
+
+/// An unbounded queue of many producers and many consumers.
+///
+/// Claims are ordered by the two indices, so items leave in the order in which
+/// their pushes claimed. A claim is followed by the access to its slot, and by
+/// that alone: no code of the user runs in between.
+pub(crate) struct BlockList<T> {
+    head: CachePadded<End<T>>,
+    tail: CachePadded<End<T>>,
+    cache: Cache<T>,
+}
+
+// SAFETY: items are handed from thread to thread by value and never shared, so
+// `T: Send` is enough. Each slot is written by the one push and read by the one
+// pop that claimed it: see `Slot`.
+unsafe impl<T: Send> Send for BlockList<T> {}
+// SAFETY: as above.
+unsafe impl<T: Send> Sync for BlockList<T> {}
+
+impl<T> BlockList<T> {
+    engine_atomic::const_unless_loom! {
+        pub(crate) const fn new() -> Self {
+            Self {
+                head: CachePadded::new(End::new()),
+                tail: CachePadded::new(End::new()),
+                cache: Cache::new(),
+            }
+        }
+    }
+
+    /// Appends one item.
+    #[inline]
+    pub(crate) fn push(&self, item: T) {
+        let (block, offset, _) = self.claim_slots(1);
+        // SAFETY: the claim gives us this slot to write, once.
+        unsafe { Block::write(block, offset, item) };
+    }
+
+    /// Appends all `items` in their order, with one claim for each block that they
+    /// touch. Other threads' items may come between those of two claims.
+    pub(crate) fn push_all(&self, items: alloc::vec::Vec<T>) {
+        // The iterator of a vector runs no code of the user.
+        let mut items = items.into_iter();
+        while items.len() != 0 {
+            let (block, offset, count) = self.claim_slots(items.len());
+            for (n, item) in items.by_ref().take(count).enumerate() {
+                // SAFETY: the claim gives us these slots to write, each once.
+                unsafe { Block::write(block, offset + n, item) };
+            }
+        }
+    }
+
+    /// Takes the oldest item.
+    #[inline]
+    pub(crate) fn pop(&self) -> Option<T> {
+        let backoff = Backoff::new();
+        loop {
+            match self.claim(|_, _| 1) {
+                Attempt::Claimed(claim) => {
+                    // SAFETY: a claim has at least one slot; it is taken once.
+                    return Some(unsafe { claim.take(0) });
+                }
+                Attempt::Empty => return None,
+                Attempt::Lost => backoff.spin(),
+                Attempt::Changing => backoff.snooze(),
+            }
+        }
+    }
+
+    /// Claims up to `wanted` slots at the end, all in one block: the block, the first
+    /// slot and how many.
+    #[inline]
+    fn claim_slots(&self, wanted: usize) -> (NonNull<Block<T>>, usize, usize) {
+        let backoff = Backoff::new();
+        // The block to install should we claim the last slot of one. Allocated before
+        // the claim: nobody waits for the allocator, and a failure hurts nobody.
+        let mut spare = None;
+        let claimed = loop {
+            let (index, block) = self.tail.load();
+            let offset = index.offset();
+            if offset == CAP {
+                // The pusher of the last slot is about to install the next block.
+                backoff.snooze();
+                continue;
+            }
+            let count = wanted.min(CAP - offset);
+            if offset + count == CAP && spare.is_none() {
+                spare = Some(self.cache.take());
+            }
+            let Some(block) = NonNull::new(block) else {
+                self.install_first_block(&mut spare);
+                continue;
+            };
+            // index -> index + count
+            // Relaxed: what a push writes is published by the state of its slot. As an
+            // RMW it keeps the release sequence of `change_block` alive for `load`.
+            let next_index = index.advanced(count);
+            if self
+                .tail
+                .index
+                .compare_exchange_weak(index.0, next_index.0, Relaxed, Relaxed)
+                .is_err()
+            {
+                backoff.spin();
+                continue;
+            }
+            if offset + count == CAP {
+                // `spare` was filled above, for this very offset.
+                let next = spare.take().unwrap_or_else(|| self.cache.take());
+                self.tail.change_block(next, next_index.next_block());
+                // SAFETY: the block is freed only after its last slot was popped, which
+                // waits for this link.
+                unsafe { Block::link(block, next) };
+            }
+            break (block, offset, count);
+        };
+        if let Some(unused) = spare {
+            // SAFETY: nobody else has seen it.
+            unsafe { self.cache.put(unused) };
+        }
+        claimed
+    }
+
+    /// Makes the first block that of both ends, unless somebody else does.
+    #[cold]
+    fn install_first_block(&self, spare: &mut Option<NonNull<Block<T>>>) {
+        let first = spare.take().unwrap_or_else(|| self.cache.take());
+        // null -> first
+        // Release: publishes the empty block; pairs with the Acquire load in `load`.
+        match self
+            .tail
+            .block
+            .compare_exchange(ptr::null_mut(), first.as_ptr(), Release, Relaxed)
+        {
+            // Release: as above, for poppers. Until then they see a null block.
+            Ok(_) => self.head.block.store(first.as_ptr(), Release),
+            // Relaxed above: the block that won is loaded again.
+            Err(_) => *spare = Some(first),
+        }
+    }
+
+    /// Tries to claim the oldest items: `count_of(len, more)` of the `len` in their
+    /// block, but at least one; `more` says that there are later blocks.
+    #[inline]
+    pub(crate) fn claim(&self, count_of: impl FnOnce(usize, bool) -> usize) -> Attempt<'_, T> {
+        let (head, block) = self.head.load();
+        let offset = head.offset();
+        if offset == CAP {
+            return Attempt::Changing;
+        }
+        let (mut len, mut has_next) = (CAP - offset, head.has_next());
+        if !has_next {
+            let Some(tail) = self.tail_after(head) else {
+                return Attempt::Empty;
+            };
+            if tail.same_block(head) {
+                len = tail.offset() - offset;
+            } else {
+                has_next = true;
+            }
+        }
+        let Some(block) = NonNull::new(block) else {
+            // The first push has claimed, and is about to tell this end.
+            return Attempt::Changing;
+        };
+        let count = count_of(len, has_next).clamp(1, len);
+        let next_head = head.advanced(count).with_next(has_next);
+        // head -> head + count
+        // Relaxed: items are received through the state of their slots. As an RMW it
+        // keeps the release sequence of `change_block` alive for `load`.
+        if self
+            .head
+            .index
+            .compare_exchange(head.0, next_head.0, Relaxed, Relaxed)
+            .is_err()
+        {
+            return Attempt::Lost;
+        }
+        if offset + count == CAP {
+            // SAFETY: we have claimed the last slot and not yet given it back, so the
+            // block lives.
+            let next = unsafe { Block::wait_next(block) };
+            // SAFETY: nobody can claim in `next`, let alone free it, before the head
+            // points to it.
+            let has_next = unsafe { Block::has_next(next) };
+            let next_head = next_head.next_block().with_next(has_next);
+            self.head.change_block(next, next_head);
+        }
+        // SAFETY: these slots are claimed by this CAS, and by nobody else.
+        Attempt::Claimed(unsafe { Claim::new(&self.cache, block, offset, count) })
+    }
+
+    /// The tail if something lies between `head` and it.
+    #[inline]
+    fn tail_after(&self, head: Index) -> Option<Index> {
+        // Relaxed: a look at the number only; an item is received through its slot.
+        let tail = Index(self.tail.index.load(Relaxed));
+        if tail.is_after(head) {
+            return Some(tail);
+        }
+        // "Empty" is an answer about other threads' pushes, so it must not come from
+        // an old value. Of two SeqCst fences, this one and the one that a thread runs
+        // after its push, one is first: if theirs, the load below sees their push; if
+        // ours, whatever they load after their fence sees what we did before.
+        // (`two_queues_are_not_both_empty`: pop's own fence serves as both.)
+        fence(SeqCst);
+        // Relaxed: ordered by the fence.
+        let tail = Index(self.tail.index.load(Relaxed));
+        tail.is_after(head).then_some(tail)
+    }
+
+    /// How many items there are; exact at one moment of the call.
+    pub(crate) fn len(&self) -> usize {
+        loop {
+            // Acquire: keeps the next load after this one.
+            let tail = Index(self.tail.index.load(Acquire));
+            // Acquire: keeps the next load after this one.
+            let head = Index(self.head.index.load(Acquire));
+            // Relaxed: only compared. The tail never returns to a value, so it was
+            // this one when the head was loaded.
+            if self.tail.index.load(Relaxed) == tail.0 {
+                return tail.items_since(head);
+            }
+        }
+    }
+
+    /// Whether there is no item; true at one moment of the call.
+    pub(crate) fn is_empty(&self) -> bool {
+        // Acquire: keeps the load of the tail after this one. The tail only grows, so
+        // if it is not beyond the head then, it was not when the head was loaded.
+        let head = Index(self.head.index.load(Acquire));
+        // Relaxed: only compared.
+        let tail = Index(self.tail.index.load(Relaxed));
+        tail.items_since(head) == 0
+    }
+
+    /// `push` for who is alone: no read-modify-write.
+    pub(crate) fn push_mut(&mut self, item: T) {
+        // Relaxed, here and below: `&mut self` orders what came before and comes after.
+        let index = Index(self.tail.index.load(Relaxed));
+        let block = match NonNull::new(self.tail.block.load(Relaxed)) {
+            Some(block) => block,
+            None => {
+                let first = self.cache.take();
+                self.tail.block.store(first.as_ptr(), Relaxed);
+                self.head.block.store(first.as_ptr(), Relaxed);
+                first
+            }
+        };
+        let offset = index.offset();
+        let mut next_index = index.advanced(1);
+        if offset + 1 == CAP {
+            let next = self.cache.take();
+            // SAFETY: the block holds a position that is not popped, so it lives.
+            unsafe { Block::link(block, next) };
+            self.tail.block.store(next.as_ptr(), Relaxed);
+            next_index = next_index.next_block();
+        }
+        // SAFETY: `&mut self`: the slot at the tail is ours, and is empty.
+        unsafe { Block::write(block, offset, item) };
+        self.tail.index.store(next_index.0, Relaxed);
+    }
+
+    /// `pop` for who is alone: no read-modify-write.
+    pub(crate) fn pop_mut(&mut self) -> Option<T> {
+        // Relaxed, here and below: `&mut self` orders what came before and comes after.
+        let head = Index(self.head.index.load(Relaxed));
+        let tail = Index(self.tail.index.load(Relaxed));
+        if !tail.is_after(head) {
+            return None;
+        }
+        let block = NonNull::new(self.head.block.load(Relaxed))?;
+        let offset = head.offset();
+        // SAFETY: `&mut self`: the slot before the tail is written, and ours to read.
+        let item = unsafe { Block::take(block, offset) };
+        let mut next_head = head.advanced(1);
+        if offset + 1 == CAP {
+            // SAFETY: the block lives until it is put away below.
+            let next = unsafe { Block::wait_next(block) };
+            // SAFETY: the block after one that is not freed lives.
+            let has_next = unsafe { Block::has_next(next) };
+            next_head = next_head.next_block().with_next(has_next);
+            self.head.block.store(next.as_ptr(), Relaxed);
+            // SAFETY: all its slots are popped, the head has left it, and nobody else
+            // is here.
+            unsafe { self.cache.put(block) };
+        } else {
+            // SAFETY: as for `take`; the slot's item is moved out.
+            unsafe { Block::mark_read(block, offset) };
+        }
+        self.head.index.store(next_head.0, Relaxed);
+        Some(item)
+    }
+}
+
+impl<T> Drop for BlockList<T> {
+    fn drop(&mut self) {
+        /// Frees the last block, after the items and also when one of them panics.
+        struct LastBlock<'a, T>(&'a mut BlockList<T>);
+
+        impl<T> Drop for LastBlock<'_, T> {
+            fn drop(&mut self) {
+                // Relaxed: `&mut self`.
+                if let Some(block) = NonNull::new(self.0.head.block.load(Relaxed)) {
+                    // SAFETY: the list is empty, and this is the block of both its ends.
+                    unsafe { Block::free(block) };
+                }
+            }
+        }
+
+        let last = LastBlock(self);
+        drop_all(core::iter::from_fn(|| last.0.pop_mut()));
+    }
+}
+
+#[cfg(all(test, not(any(engine_loom, engine_shuttle))))]
+mod tests;

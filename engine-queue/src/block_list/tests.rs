@@ -1,0 +1,67 @@
+//! The arithmetic of the indices.
+
+use super::block::CAP;
+use super::index::{Index, Word};
+
+/// The index of the `n`th slot of the list, counted from `start`.
+fn nth(start: Index, n: usize) -> Index {
+    let mut index = start;
+    for _ in 0..n {
+        index = index.advanced(1);
+        if index.offset() == CAP {
+            index = index.next_block();
+        }
+    }
+    index
+}
+
+/// The first slots of the list, and the last before the index wraps.
+fn starts() -> [Index; 2] {
+    // Two blocks before the end.
+    let last = Index(!0 - (4 * (CAP + 1) - 1) as Word).with_next(false);
+    assert_eq!(last.offset(), 0);
+    [Index::START, last]
+}
+
+#[test]
+fn items_are_counted_without_the_block_ends() {
+    for start in starts() {
+        for head in 0..3 * CAP {
+            for tail in head..3 * CAP {
+                let (head_index, tail_index) = (nth(start, head), nth(start, tail));
+                assert_eq!(tail_index.items_since(head_index), tail - head);
+                assert_eq!(tail_index.is_after(head_index), tail > head);
+                assert_eq!(head_index.items_since(tail_index), 0);
+                let same = head / CAP == tail / CAP;
+                assert_eq!(head_index.same_block(tail_index), same);
+            }
+        }
+    }
+}
+
+/// An end that stands on the position without a slot counts as the next block.
+#[test]
+fn items_are_counted_during_a_block_change() {
+    for start in starts() {
+        let end = start.advanced(CAP);
+        assert_eq!(end.offset(), CAP);
+        assert_eq!(end.items_since(start), CAP);
+        assert_eq!(end.next_block().items_since(start), CAP);
+        assert_eq!(end.next_block().items_since(end), 0);
+        assert_eq!(end.next_block().advanced(2).items_since(end), 2);
+    }
+}
+
+#[test]
+fn the_bit_is_kept_out_of_the_position() {
+    let head = Index::START.advanced(3).with_next(true);
+    assert!(head.has_next() && head.advanced(2).has_next());
+    assert_eq!(head.advanced(2).offset(), 5);
+    assert!(!head.is_after(head.with_next(false)));
+    assert_eq!(head.advanced(2).items_since(head.with_next(false)), 2);
+    assert!(!head.advanced(CAP - 3).next_block().has_next());
+    assert_eq!(
+        std::format!("{head:?}"),
+        "Index { block: 0, offset: 3, has_next: true }"
+    );
+}

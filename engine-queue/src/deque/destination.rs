@@ -1,0 +1,36 @@
+//! Where a batch can go.
+
+#[cfg(target_has_atomic = "64")]
+use super::bounded;
+
+/// A worker's deque that stolen batches can be moved to. Sealed: it is for the
+/// types of this crate.
+pub trait Destination<T>: sealed::Destination<T> {}
+
+pub(super) mod sealed {
+    pub trait Destination<T> {
+        /// How many items can be appended without failing, at most `wanted`. Holds
+        /// until the owner pushes.
+        fn room_for(&self, wanted: usize) -> usize;
+
+        /// Appends `item(0)..item(count)` and publishes them at once; `count` is not
+        /// above what `room_for` said.
+        fn append(&self, count: usize, item: impl FnMut(usize) -> T);
+    }
+}
+
+#[cfg(target_has_atomic = "64")]
+impl<T> Destination<T> for bounded::Worker<T> {}
+
+#[cfg(target_has_atomic = "64")]
+impl<T> sealed::Destination<T> for bounded::Worker<T> {
+    fn room_for(&self, wanted: usize) -> usize {
+        // No ring has more slots than fit 32 bits.
+        let wanted = wanted.min(self.capacity()) as u32;
+        bounded::Worker::room_for(self, wanted) as usize
+    }
+
+    fn append(&self, count: usize, mut item: impl FnMut(usize) -> T) {
+        bounded::Worker::append(self, count as u32, |n| item(n as usize));
+    }
+}

@@ -1,0 +1,298 @@
+//! Models of the block list, through `SegQueue`. A block has three slots here.
+//!
+//! Pushers are spawned before poppers, and the main thread only joins: of all
+//! accesses to an atomic loom remembers the last, so a push's load in front of its
+//! own compare-and-swap hides what a popper loaded before. With the pushers first,
+//! it is the popper's load that meets the pushers' compare-and-swaps.
+
+use std::vec;
+use std::vec::Vec;
+
+use engine_atomic::sync::{Arc, MODEL, thread};
+use testkit::model::{Budget, check, check_large};
+
+use super::SegQueue;
+use crate::block_list::live;
+
+type Queue = Arc<SegQueue<usize>>;
+
+/// Runs `body` and checks that it frees every block.
+fn check_freed(name: &str, budget: Budget, body: impl Fn() + Send + Sync + 'static) {
+    check(name, budget, move || freed(&body));
+}
+
+fn freed(body: &impl Fn()) {
+    let before = live::count();
+    body();
+    // On real threads the count of one thread says nothing.
+    assert!(!MODEL || live::count() == before, "a block leaks");
+}
+
+fn filled(items: core::ops::Range<usize>) -> Queue {
+    let queue = SegQueue::new();
+    items.for_each(|item| queue.push(item));
+    Arc::new(queue)
+}
+
+fn pusher(queue: &Queue, items: Vec<usize>) -> thread::JoinHandle<()> {
+    let queue = queue.clone();
+    thread::spawn(move || items.into_iter().for_each(|item| queue.push(item)))
+}
+
+/// Makes `attempts` pops, and says what they gave.
+fn popper(queue: &Queue, attempts: usize) -> thread::JoinHandle<Vec<usize>> {
+    let queue = queue.clone();
+    thread::spawn(move || (0..attempts).filter_map(|_| queue.pop()).collect())
+}
+
+fn drain(queue: &Queue) -> Vec<usize> {
+    core::iter::from_fn(|| queue.pop()).collect()
+}
+
+/// Every item is taken once, and each taker sees those of one producer (those of
+/// one ten) in their order.
+#[track_caller]
+fn assert_fifo(takers: &[Vec<usize>], mut items: Vec<usize>) {
+    for taken in takers {
+        for producer in 0..10 {
+            let own = taken.iter().filter(|&&item| item / 10 == producer);
+            assert!(own.is_sorted(), "out of order: {takers:?}");
+        }
+    }
+    let mut all = takers.concat();
+    all.sort_unstable();
+    items.sort_unstable();
+    assert_eq!(all, items, "lost or doubled: {takers:?}");
+}
+
+#[test]
+fn first_block_is_installed_once() {
+    check_freed(
+        "first_block_is_installed_once",
+        Budget::preemptions(2),
+        || {
+            let queue = filled(0..0);
+            let pushers = [pusher(&queue, vec![0]), pusher(&queue, vec![10])];
+            let popper = popper(&queue, 1);
+            let taken = popper.join().unwrap();
+            for pusher in pushers {
+                pusher.join().unwrap();
+            }
+            assert_fifo(&[taken, drain(&queue)], vec![0, 10]);
+        },
+    );
+}
+
+#[test]
+fn push_and_pop() {
+    check_freed("push_and_pop", Budget::exhaustive(), || {
+        let queue = filled(0..1);
+        let pusher = pusher(&queue, vec![10]);
+        let popper = popper(&queue, 2);
+        pusher.join().unwrap();
+        let taken = popper.join().unwrap();
+        assert_eq!(taken[0], 0);
+        assert_fifo(&[taken, drain(&queue)], vec![0, 10]);
+    });
+}
+
+/// Two pushers over the end of a block, and a popper that follows them.
+#[test]
+fn pushers_change_the_block() {
+    check_freed("pushers_change_the_block", Budget::preemptions(1), || {
+        let queue = filled(0..2);
+        assert_eq!(queue.pop(), Some(0));
+        assert_eq!(queue.pop(), Some(1));
+        let pushers = [pusher(&queue, vec![10]), pusher(&queue, vec![20])];
+        let popper = popper(&queue, 2);
+        for pusher in pushers {
+            pusher.join().unwrap();
+        }
+        let taken = popper.join().unwrap();
+        assert_fifo(&[taken, drain(&queue)], vec![10, 20]);
+    });
+}
+
+/// Whoever leaves a block last frees it, once.
+#[test]
+fn poppers_hand_over_the_block() {
+    check_freed("poppers_hand_over_the_block", Budget::exhaustive(), || {
+        let queue = filled(0..3);
+        let poppers = [popper(&queue, 1), popper(&queue, 2)];
+        let taken = poppers.map(|popper| popper.join().unwrap());
+        assert_fifo(&taken, vec![0, 1, 2]);
+    });
+}
+
+/// As above with three poppers: the job is handed over twice.
+#[test]
+fn poppers_hand_over_the_block_twice() {
+    check_freed(
+        "poppers_hand_over_the_block_twice",
+        Budget::preemptions(2),
+        || {
+            let queue = filled(0..3);
+            let poppers = [(); 3].map(|()| popper(&queue, 1));
+            let taken = poppers.map(|popper| popper.join().unwrap());
+            assert_fifo(&taken, vec![0, 1, 2]);
+        },
+    );
+}
+
+/// A popper that waits for a push stands between the destroyer and the block.
+#[test]
+fn a_late_push_holds_the_block() {
+    check_freed(
+        "a_late_push_holds_the_block",
+        Budget::preemptions(1),
+        || {
+            let queue = filled(0..1);
+            assert_eq!(queue.pop(), Some(0));
+            let pusher = pusher(&queue, vec![10]);
+            let both = {
+                let queue = queue.clone();
+                thread::spawn(move || {
+                    queue.push(20);
+                    queue.pop().into_iter().collect()
+                })
+            };
+            let popper = popper(&queue, 1);
+            pusher.join().unwrap();
+            let taken = [both.join().unwrap(), popper.join().unwrap(), drain(&queue)];
+            assert_fifo(&taken, vec![10, 20]);
+        },
+    );
+}
+
+/// A freed block becomes the next one of a pusher that needs one.
+#[test]
+fn a_block_is_used_again() {
+    check_freed("a_block_is_used_again", Budget::exhaustive(), || {
+        let queue = filled(0..5);
+        assert_eq!(queue.pop(), Some(0));
+        assert_eq!(queue.pop(), Some(1));
+        let pusher = pusher(&queue, vec![10, 11]);
+        let popper = popper(&queue, 2);
+        pusher.join().unwrap();
+        let taken = popper.join().unwrap();
+        assert_fifo(&[taken, drain(&queue)], vec![2, 3, 4, 10, 11]);
+    });
+}
+
+/// Two threads free a block each, and want one, at the same time.
+#[test]
+fn the_cache_gives_a_block_to_one() {
+    check_freed(
+        "the_cache_gives_a_block_to_one",
+        Budget::preemptions(2),
+        || {
+            let queue = filled(0..5);
+            for item in 0..2 {
+                assert_eq!(queue.pop(), Some(item));
+            }
+            let both = [(); 2].map(|()| {
+                let queue = queue.clone();
+                thread::spawn(move || {
+                    queue.push(9);
+                    let first = queue.pop();
+                    [first, queue.pop()]
+                })
+            });
+            let mut all = both.map(|thread| thread.join().unwrap()).concat();
+            all.extend(drain(&queue).into_iter().map(Some));
+            all.sort_unstable();
+            assert_eq!(all, [2, 3, 4, 9, 9].map(Some));
+        },
+    );
+}
+
+/// `None` is not stale: of two threads that each push to one queue and then look
+/// into the other's, one sees the other's item.
+///
+/// ```text
+/// T1                      T2
+/// a.push                  b.push
+/// fence                   fence
+/// b.tail: still empty?    a.tail: still empty?
+/// ```
+#[test]
+fn two_queues_are_not_both_empty() {
+    check_freed(
+        "two_queues_are_not_both_empty",
+        Budget::exhaustive(),
+        || {
+            let [a, b] = [filled(0..0), filled(0..0)];
+            let other = {
+                let (a, b) = (a.clone(), b.clone());
+                thread::spawn(move || {
+                    b.push(2);
+                    a.pop()
+                })
+            };
+            a.push(1);
+            let mine = b.pop();
+            let theirs = other.join().unwrap();
+            assert!(mine.is_some() || theirs.is_some(), "both found nothing");
+        },
+    );
+}
+
+#[test]
+fn a_batch_stays_together() {
+    check_freed("a_batch_stays_together", Budget::preemptions(1), || {
+        let queue = filled(0..2);
+        assert_eq!(queue.pop(), Some(0));
+        let batch = {
+            let queue = queue.clone();
+            thread::spawn(move || queue.push_batch(vec![10, 11]))
+        };
+        let single = pusher(&queue, vec![20]);
+        let popper = popper(&queue, 1);
+        batch.join().unwrap();
+        single.join().unwrap();
+        let taken = popper.join().unwrap();
+        assert_fifo(&[taken, drain(&queue)], vec![1, 10, 11, 20]);
+    });
+}
+
+/// `len` is the length of one moment.
+#[test]
+fn len_between_push_and_pop() {
+    check_freed("len_between_push_and_pop", Budget::preemptions(1), || {
+        let queue = filled(0..2);
+        let pusher = pusher(&queue, vec![10, 11]);
+        let popper = popper(&queue, 1);
+        let watcher = {
+            let queue = queue.clone();
+            thread::spawn(move || {
+                let len = queue.len();
+                assert!((1..=4).contains(&len), "{len}");
+                assert!(!queue.is_empty());
+            })
+        };
+        pusher.join().unwrap();
+        assert_eq!(popper.join().unwrap(), [0]);
+        watcher.join().unwrap();
+        assert_eq!((queue.len(), drain(&queue)), (3, vec![1, 10, 11]));
+    });
+}
+
+#[test]
+fn many_producers_and_consumers() {
+    check_large("many_producers_and_consumers", Budget::default(), || {
+        freed(&|| {
+            let queue = filled(0..0);
+            let pushers: Vec<_> = (0..3)
+                .map(|n| pusher(&queue, (n * 10..n * 10 + 7).collect()))
+                .collect();
+            let poppers: Vec<_> = (0..3).map(|_| popper(&queue, 8)).collect();
+            for pusher in pushers {
+                pusher.join().unwrap();
+            }
+            let mut taken: Vec<_> = poppers.into_iter().map(|p| p.join().unwrap()).collect();
+            taken.push(drain(&queue));
+            let items = (0..3).flat_map(|n| n * 10..n * 10 + 7).collect();
+            assert_fifo(&taken, items);
+        });
+    });
+}

@@ -1,0 +1,91 @@
+//! What is allocated, and when. One test: the counter sees the whole process.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicIsize, AtomicUsize, Ordering::Relaxed};
+
+use engine_queue::SegQueue;
+use engine_queue::deque::Injector;
+
+struct Counting;
+
+static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
+static BYTES: AtomicIsize = AtomicIsize::new(0);
+
+#[global_allocator]
+static GLOBAL: Counting = Counting;
+
+// SAFETY: passes everything on to the system's allocator.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Relaxed);
+        BYTES.fetch_add(layout.size() as isize, Relaxed);
+        // SAFETY: the caller's promise.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        BYTES.fetch_sub(layout.size() as isize, Relaxed);
+        // SAFETY: the caller's promise.
+        unsafe { System.dealloc(block, layout) }
+    }
+}
+
+/// How many allocations `f` makes.
+fn allocations(f: impl FnOnce()) -> usize {
+    let before = ALLOCATIONS.load(Relaxed);
+    f();
+    ALLOCATIONS.load(Relaxed) - before
+}
+
+#[test]
+fn queues_allocate_blocks_and_nothing_in_steady_state() {
+    let bytes = BYTES.load(Relaxed);
+
+    let mut queue = SegQueue::new();
+    assert_eq!(allocations(|| drop(SegQueue::<u64>::new())), 0);
+    // The first block, and the second with the last slot of the first.
+    assert_eq!(allocations(|| (0..31_u64).for_each(|n| queue.push(n))), 2);
+    assert_eq!(
+        allocations(|| (0..31).for_each(|n| assert_eq!(queue.pop(), Some(n)))),
+        0
+    );
+
+    // A steady number of items, on either side of a block's end.
+    for held in [0, 1, 30, 31, 32, 62, 500] {
+        (0..held).for_each(|n| queue.push(n));
+        // Until the cache has its block.
+        let step = || {
+            queue.push(7);
+            queue.pop().unwrap();
+        };
+        (0..200).for_each(|_| step());
+        assert_eq!(
+            allocations(|| (0..10_000).for_each(|_| step())),
+            0,
+            "{held}"
+        );
+        let mut step = || {
+            queue.push_mut(7);
+            queue.pop_mut().unwrap();
+        };
+        (0..200).for_each(|_| step());
+        assert_eq!(
+            allocations(|| (0..10_000).for_each(|_| step())),
+            0,
+            "{held}"
+        );
+        while queue.pop().is_some() {}
+    }
+    drop(queue);
+
+    let injector = Injector::new();
+    let step = || {
+        injector.push(7_u64);
+        assert!(injector.steal().is_success());
+    };
+    (0..200).for_each(|_| step());
+    assert_eq!(allocations(|| (0..10_000).for_each(|_| step())), 0);
+    drop(injector);
+
+    assert_eq!(BYTES.load(Relaxed), bytes, "everything is freed");
+}

@@ -1,0 +1,197 @@
+//! `SegQueue` from outside: auto traits, the names of crossbeam's, a sequential
+//! model, many threads.
+
+use std::cell::Cell;
+use std::collections::VecDeque;
+use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::rc::Rc;
+use std::sync::atomic::{AtomicUsize, Ordering::*};
+use std::thread;
+
+use engine_queue::SegQueue;
+use proptest::prelude::*;
+
+const ITEMS: usize = if cfg!(miri) { 50 } else { 25_000 };
+
+/// Resolves only while `T` is not `Send`: with two impls the parameter is ambiguous.
+trait AmbiguousIfSend<Marker> {
+    fn check() {}
+}
+struct IsSend;
+impl<T: ?Sized> AmbiguousIfSend<()> for T {}
+impl<T: ?Sized + Send> AmbiguousIfSend<IsSend> for T {}
+
+trait AmbiguousIfSync<Marker> {
+    fn check() {}
+}
+struct IsSync;
+impl<T: ?Sized> AmbiguousIfSync<()> for T {}
+impl<T: ?Sized + Sync> AmbiguousIfSync<IsSync> for T {}
+
+#[test]
+fn auto_traits() {
+    fn all<T: Send + Sync + UnwindSafe + RefUnwindSafe>() {}
+
+    // An item that is `Send` only: it is handed over, never shared.
+    all::<SegQueue<Cell<u8>>>();
+    <SegQueue<Rc<u8>> as AmbiguousIfSend<_>>::check();
+    <SegQueue<Rc<u8>> as AmbiguousIfSync<_>>::check();
+}
+
+#[test]
+fn the_names_of_crossbeam() {
+    static QUEUE: SegQueue<u8> = SegQueue::new();
+    QUEUE.push(1);
+    assert_eq!(QUEUE.pop(), Some(1));
+
+    let mut queue: SegQueue<u8> = SegQueue::default();
+    assert!(queue.is_empty());
+    queue.push(1);
+    queue.push_mut(2);
+    queue.push(3);
+    assert_eq!(queue.len(), 3);
+    assert_eq!(queue.pop(), Some(1));
+    assert_eq!(queue.pop_mut(), Some(2));
+    let items: engine_queue::seg_queue::IntoIter<u8> = queue.into_iter();
+    assert_eq!(items.collect::<Vec<_>>(), [3]);
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Op {
+    Push,
+    PushMut,
+    PushBatch(usize),
+    Pop,
+    PopMut,
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    prop_oneof![
+        4 => Just(Op::Push),
+        4 => Just(Op::PushMut),
+        1 => (0..70_usize).prop_map(Op::PushBatch),
+        10 => Just(Op::Pop),
+        10 => Just(Op::PopMut),
+    ]
+}
+
+proptest! {
+    /// Alone, it is a `VecDeque`.
+    #[test]
+    fn behaves_as_a_vecdeque(ops in proptest::collection::vec(op(), 0..400)) {
+        let mut queue = SegQueue::new();
+        let mut model = VecDeque::new();
+        for (n, op) in ops.into_iter().enumerate() {
+            match op {
+                Op::Push => {
+                    queue.push(n);
+                    model.push_back(n);
+                }
+                Op::PushMut => {
+                    queue.push_mut(n);
+                    model.push_back(n);
+                }
+                Op::PushBatch(len) => {
+                    queue.push_batch(vec![n; len]);
+                    model.extend(vec![n; len]);
+                }
+                Op::Pop => prop_assert_eq!(queue.pop(), model.pop_front()),
+                Op::PopMut => prop_assert_eq!(queue.pop_mut(), model.pop_front()),
+            }
+            prop_assert_eq!(queue.len(), model.len());
+            prop_assert_eq!(queue.is_empty(), model.is_empty());
+        }
+        prop_assert!(queue.into_iter().eq(model));
+    }
+}
+
+/// Producers and consumers, single and in batches: each item once, and those of one
+/// producer in their order.
+#[test]
+fn each_item_once_and_in_order() {
+    const PRODUCERS: usize = 3;
+    const CONSUMERS: usize = 3;
+
+    let queue = SegQueue::new();
+    let taken: Vec<AtomicUsize> = (0..PRODUCERS * ITEMS)
+        .map(|_| AtomicUsize::new(0))
+        .collect();
+    let popped = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for producer in 0..PRODUCERS {
+            let queue = &queue;
+            scope.spawn(move || {
+                let mut n = 0;
+                while n < ITEMS {
+                    let batch = if producer == 0 {
+                        (n % 50 + 1).min(ITEMS - n)
+                    } else {
+                        0
+                    };
+                    if batch != 0 {
+                        queue.push_batch((n..n + batch).map(|n| Box::new((producer, n))).collect());
+                        n += batch;
+                    } else {
+                        queue.push(Box::new((producer, n)));
+                        n += 1;
+                    }
+                }
+            });
+        }
+        for _ in 0..CONSUMERS {
+            let (queue, taken, popped) = (&queue, &taken, &popped);
+            scope.spawn(move || {
+                let mut next = [0; PRODUCERS];
+                while popped.load(Relaxed) < PRODUCERS * ITEMS {
+                    let Some(item) = queue.pop() else {
+                        thread::yield_now();
+                        continue;
+                    };
+                    let (producer, n) = *item;
+                    assert!(n >= next[producer], "{n} of {producer} is late");
+                    next[producer] = n + 1;
+                    taken[producer * ITEMS + n].fetch_add(1, Relaxed);
+                    popped.fetch_add(1, Relaxed);
+                }
+            });
+        }
+    });
+    assert!(queue.is_empty());
+    assert!(taken.iter().all(|count| count.load(Relaxed) == 1));
+}
+
+/// Each thread pops after its own push: then something is there, whoever pushed it.
+#[test]
+fn a_push_is_seen_by_the_next_pop() {
+    let queue = SegQueue::new();
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for n in 0..ITEMS {
+                    queue.push(n);
+                    queue.pop().unwrap();
+                }
+            });
+        }
+    });
+    assert!(queue.is_empty());
+}
+
+#[test]
+fn every_item_is_dropped() {
+    struct Counted<'a>(&'a AtomicUsize);
+    impl Drop for Counted<'_> {
+        fn drop(&mut self) {
+            self.0.fetch_add(1, Relaxed);
+        }
+    }
+
+    let dropped = AtomicUsize::new(0);
+    let queue = SegQueue::new();
+    thread::scope(|scope| {
+        scope.spawn(|| (0..ITEMS).for_each(|_| queue.push(Counted(&dropped))));
+        scope.spawn(|| (0..ITEMS).for_each(|_| drop(queue.pop())));
+    });
+    drop(queue);
+    assert_eq!(dropped.load(Relaxed), ITEMS);
+}
