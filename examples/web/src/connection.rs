@@ -41,8 +41,6 @@ enum End {
     Finished(hyper::Result<()>),
     /// The phase lasted too long.
     Overdue(Phase),
-    /// The server drains and the client has not asked for anything.
-    Unused,
 }
 
 /// What the requests of one connection share.
@@ -112,7 +110,7 @@ pub async fn serve<R: Runtime>(
             // One try: a client that does not even take this gets the close.
             (&mut socket.get_ref()).write(TIMEOUT_RESPONSE).is_ok()
         }
-        End::Overdue(_) | End::Unused => false,
+        End::Overdue(_) => false,
     };
     if refused || shared.body_left.load(Ordering::Relaxed) {
         linger(&socket).await;
@@ -137,18 +135,15 @@ async fn drive<C: Drain>(mut connection: Pin<&mut C>, hub: &Hub, activity: &Acti
             }
             if hub.draining() && !draining {
                 draining = true;
-                // A request that is already here is still answered.
+                // A request that the reactor has announced is answered; a connection
+                // that waits for one is then closed by hyper.
                 if let Poll::Ready(result) = connection.as_mut().poll_serve(cx) {
                     return Poll::Ready(End::Finished(result));
                 }
                 connection.as_mut().drain();
             }
         }
-        let polled = connection.as_mut().poll_serve(cx);
-        if draining && polled.is_pending() && activity.get().0 == Phase::Fresh {
-            return Poll::Ready(End::Unused);
-        }
-        polled.map(End::Finished)
+        connection.as_mut().poll_serve(cx).map(End::Finished)
     })
     .await
 }

@@ -190,3 +190,27 @@ impl Read for Exact {
         Ok(n)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Seek as _, Write as _};
+
+    fn exact(content: &[u8], len: u64) -> Exact {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(content).unwrap();
+        file.rewind().unwrap();
+        Exact::new(file, len)
+    }
+
+    #[test]
+    fn a_longer_file_is_cut_and_a_shorter_one_fails() {
+        let mut read = Vec::new();
+        exact(b"123456", 5).read_to_end(&mut read).unwrap();
+        assert_eq!(read, b"12345");
+        let mut read = Vec::new();
+        let error = exact(b"1234", 5).read_to_end(&mut read).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
+        assert_eq!(read, b"1234");
+    }
+}

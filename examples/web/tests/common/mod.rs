@@ -7,7 +7,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use engine_web::engine::Engine;
 use engine_web::server::{Limits, Server};
@@ -245,4 +245,50 @@ pub fn pattern(len: usize) -> Vec<u8> {
     }
     bytes.truncate(len);
     bytes
+}
+
+pub const SECRET: &str = "the secret beside the site";
+
+/// `site/` is served; `secret` and `site-private/secret` are not.
+pub struct Fixture {
+    pub dir: tempfile::TempDir,
+}
+
+impl Fixture {
+    pub fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir_all(dir.path().join("site/sub")).unwrap();
+        fs::create_dir(dir.path().join("site-private")).unwrap();
+        fs::write(dir.path().join("site/page.txt"), "a page").unwrap();
+        fs::write(dir.path().join("site/sub/leaf.txt"), "a leaf").unwrap();
+        fs::write(dir.path().join("secret"), SECRET).unwrap();
+        fs::write(dir.path().join("site-private/secret"), SECRET).unwrap();
+        Self { dir }
+    }
+
+    pub fn site(&self) -> PathBuf {
+        self.dir.path().join("site")
+    }
+
+    pub fn serve(&self, limits: Limits) -> TestServer {
+        TestServer::start(&self.site(), fast(), limits)
+    }
+}
+
+/// Connections other than the one that asks.
+pub fn open_connections(server: &TestServer) -> u64 {
+    let response = raw_get(server.address, "/_engine/snapshot.json", "");
+    let snapshot: serde_json::Value = serde_json::from_slice(&response.body).unwrap();
+    snapshot["server"]["connections"]["open"].as_u64().unwrap() - 1
+}
+
+pub fn wait_until(mut holds: impl FnMut() -> bool) -> bool {
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_secs(30) {
+        if holds() {
+            return true;
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    false
 }
