@@ -155,7 +155,7 @@ fn single_processor() -> bool {
     {
         // Not the facade's: this is no protocol between threads, every thread
         // computes the same value.
-        use core::sync::atomic::{AtomicU8, Ordering::Relaxed};
+        use core::sync::atomic::{AtomicU8, Ordering::Relaxed}; // facade: a cache of one answer
         const UNKNOWN: u8 = 0;
         const MANY: u8 = 1;
         const ONE: u8 = 2;
@@ -163,7 +163,8 @@ fn single_processor() -> bool {
 
         #[cold]
         fn ask() -> u8 {
-            let one = std::thread::available_parallelism().is_ok_and(|n| n.get() == 1);
+            let count = std::thread::available_parallelism(); // facade: asks the system
+            let one = count.is_ok_and(|n| n.get() == 1);
             let answer = if one { ONE } else { MANY };
             PROCESSORS.store(answer, Relaxed);
             answer

@@ -299,10 +299,12 @@ fn limit() -> usize {
         return MOST;
     }
     // Not the facade's: no protocol between threads, each computes the same value.
-    static LIMIT: core::sync::atomic::AtomicUsize = core::sync::atomic::AtomicUsize::new(0);
+    use core::sync::atomic::AtomicUsize; // facade: a cache of one answer
+    static LIMIT: AtomicUsize = AtomicUsize::new(0);
     match LIMIT.load(Relaxed) {
         0 => {
-            let processors = std::thread::available_parallelism().map_or(1, usize::from);
+            let processors = std::thread::available_parallelism(); // facade: asks the system
+            let processors = processors.map_or(1, usize::from);
             let limit = processors.min(MOST).next_power_of_two();
             LIMIT.store(limit, Relaxed);
             limit
@@ -315,7 +317,8 @@ fn limit() -> usize {
 /// they meet and that every execution is the same.
 fn first_slot() -> usize {
     // Not the facade's: a number for a start, not a protocol.
-    static NEXT: core::sync::atomic::AtomicUsize = core::sync::atomic::AtomicUsize::new(0);
+    use core::sync::atomic::AtomicUsize; // facade: a number for a start
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
     if crate::sync::MODEL {
         0
     } else {

@@ -91,7 +91,8 @@ impl Topology {
             Some(allowed) => Self::from_sysfs(Path::new("/sys"), &allowed),
             None => {
                 // Not the facade's: a question to the system, nothing between threads.
-                let count = std::thread::available_parallelism().map_or(1, usize::from);
+                let count = std::thread::available_parallelism(); // facade: asks the system
+                let count = count.map_or(1, usize::from);
                 Self::flat((0..count).collect())
             }
         }

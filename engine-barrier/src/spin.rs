@@ -2,7 +2,7 @@
 
 // Not the facade's atomic: this is no protocol between threads, each thread
 // computes the same value.
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed}; // facade: a cache of one answer
 
 use engine_atomic::sync::{self, hint, thread};
 
@@ -71,7 +71,8 @@ fn processors() -> usize {
     #[cold]
     fn ask() -> usize {
         // One if the system does not tell: then nobody spins.
-        let answer = std::thread::available_parallelism().map_or(1, usize::from);
+        let answer = std::thread::available_parallelism(); // facade: asks the system
+        let answer = answer.map_or(1, usize::from);
         PROCESSORS.store(answer, Relaxed);
         answer
     }

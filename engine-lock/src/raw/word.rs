@@ -25,10 +25,6 @@ mod loom {
 
     pub(crate) struct Word(Option<AtomicU32>);
 
-    #[expect(
-        clippy::declare_interior_mutable_const,
-        reason = "lock_api's way to initialise a static"
-    )]
     pub(crate) const ZERO: Word = Word(None);
 
     impl Word {
