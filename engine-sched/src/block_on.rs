@@ -7,6 +7,9 @@ use std::task::{Context, Poll, Wake, Waker};
 use engine_atomic::futex;
 use engine_atomic::sync::atomic::{AtomicU32, Ordering::*};
 
+#[cfg(test)]
+mod model;
+
 /// | `token` | meaning | who may leave it, how |
 /// |---|---|---|
 /// | 0 | no wake-up since the last poll | any waker: `swap` to 1 |
