@@ -68,6 +68,7 @@ mod context;
 mod driver;
 mod idle;
 mod join_handle;
+mod phase;
 mod registry;
 mod scheduler;
 mod shared;

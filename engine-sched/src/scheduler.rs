@@ -9,7 +9,7 @@ use crate::builder::Builder;
 use crate::context;
 use crate::join_handle::JoinHandle;
 use crate::lock;
-use crate::shared::{Home, Shared, Stop};
+use crate::shared::{Home, Shared};
 use crate::snapshot::Snapshot;
 use crate::spawn_error::SpawnError;
 use crate::task::{self, Lane};
@@ -153,7 +153,7 @@ impl Scheduler {
 
     /// Whether [`shutdown`](Self::shutdown) has begun.
     pub fn is_shut_down(&self) -> bool {
-        self.shared().is_stopping()
+        !self.shared().phase.is_running()
     }
 
     /// What the scheduler does at this moment, and what it has done.
@@ -214,14 +214,13 @@ where
 impl Inner {
     fn shutdown(&self) {
         let shared = &self.home.shared;
-        let stop = shared.begin_stop();
+        shared.begin_stop();
         if context::belongs_to(shared) {
             return;
         }
-        shared.wait_stopped();
+        shared.phase.wait_stopped();
         // All is over; the threads are on their last instructions.
         let threads = std::mem::take(&mut *lock(&self.threads));
-        debug_assert!(stop == Stop::AlreadyBegun || !threads.is_empty());
         for thread in threads {
             // A worker catches all panics, so there is no other result.
             let _ = thread.join();

@@ -1,7 +1,6 @@
 //! What all threads of a scheduler share.
 
 use engine_atomic::CachePadded;
-use engine_atomic::futex;
 use engine_atomic::sync::Arc;
 use engine_atomic::sync::atomic::{AtomicU32, Ordering::*};
 use engine_queue::deque::{Injector, Steal, bounded};
@@ -11,6 +10,7 @@ use crate::builder::Hooks;
 use crate::context::WorkerContext;
 use crate::driver::Driver;
 use crate::idle::Idle;
+use crate::phase::{Phase, Stop};
 use crate::registry::Registry;
 use crate::stats::WorkerStats;
 use crate::task::Runnable;
@@ -43,7 +43,7 @@ pub(crate) struct Shared {
     pub(crate) registries: Box<[Arc<Registry>]>,
     pub(crate) blocking: BlockingPool,
     pub(crate) hooks: Hooks,
-    phase: AtomicU32,
+    pub(crate) phase: Phase,
     /// Workers that have not left their loop.
     running: AtomicU32,
 }
@@ -52,22 +52,6 @@ pub(crate) struct Shared {
 pub(crate) struct Remote {
     pub(crate) stealer: bounded::Stealer<Runnable>,
     pub(crate) stats: CachePadded<WorkerStats>,
-}
-
-/// | `phase` | meaning | who may leave it, how |
-/// |---|---|---|
-/// | `RUNNING` | tasks are accepted and run | any thread, by `begin_stop`: one CAS |
-/// | `STOPPING` | workers end after their current poll; what is left is cancelled | the last worker to end, by `finish_stop` |
-/// | `STOPPED` | no task and no worker is left | nobody |
-const RUNNING: u32 = 0;
-const STOPPING: u32 = 1;
-const STOPPED: u32 = 2;
-
-/// The answer to a request to stop.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stop {
-    Begun,
-    AlreadyBegun,
 }
 
 impl Shared {
@@ -89,7 +73,7 @@ impl Shared {
             registries: (0..=count).map(|_| Arc::new(Registry::new())).collect(),
             blocking,
             hooks,
-            phase: AtomicU32::new(RUNNING),
+            phase: Phase::new(),
             running: AtomicU32::new(u32::try_from(count).expect("the builder limits the workers")),
         }
     }
@@ -117,25 +101,11 @@ impl Shared {
         !self.injector.is_empty() || self.workers.iter().any(|w| !w.stealer.is_empty())
     }
 
-    /// Whether workers have to end.
-    pub(crate) fn is_stopping(&self) -> bool {
-        // Relaxed: a worker that misses it is told by a token, or by its last look
-        // before it sleeps, which the idle protocol's fences order.
-        self.phase.load(Relaxed) != RUNNING
-    }
-
     /// Asks all workers to end.
-    pub(crate) fn begin_stop(&self) -> Stop {
-        // RUNNING -> STOPPING
-        // Relaxed: `wake_all` has the fence.
-        let won = self
-            .phase
-            .compare_exchange(RUNNING, STOPPING, Relaxed, Relaxed);
-        if won.is_err() {
-            return Stop::AlreadyBegun;
+    pub(crate) fn begin_stop(&self) {
+        if self.phase.begin_stop() == Stop::Begun {
+            self.idle.wake_all();
         }
-        self.idle.wake_all();
-        Stop::Begun
     }
 
     /// Called by each worker as it ends; the last one clears what is left.
@@ -166,22 +136,7 @@ impl Shared {
                 Steal::Empty | Steal::Retry => backoff.snooze(),
             }
         }
-        // STOPPING -> STOPPED
-        // Release: pairs with the Acquire load in `wait_stopped`.
-        self.phase.swap(STOPPED, Release);
-        futex::wake_all(&self.phase);
-    }
-
-    /// Blocks until everything has ended.
-    pub(crate) fn wait_stopped(&self) {
-        loop {
-            // Acquire: pairs with the Release swap in `clear`.
-            let phase = self.phase.load(Acquire);
-            if phase == STOPPED {
-                return;
-            }
-            futex::wait(&self.phase, phase);
-        }
+        self.phase.finish();
     }
 
     /// Tasks that have been spawned and have not ended.

@@ -67,7 +67,7 @@ impl Worker {
     }
 
     fn work(&mut self) {
-        while !self.shared().is_stopping() {
+        while self.shared().phase.is_running() {
             match self.next_task() {
                 Some(runnable) => self.poll(runnable),
                 None => self.sleep(),
@@ -172,7 +172,7 @@ impl Worker {
         let shared = self.shared().clone();
         self.context.stats().sleeps.add(1);
         shared.idle.sleep(self.context.index, self.searching, || {
-            shared.any_public() || shared.is_stopping()
+            shared.any_public() || !shared.phase.is_running()
         });
         self.searching = Searching::Yes;
     }
