@@ -5,13 +5,12 @@
 //! without work.
 
 use std::collections::VecDeque;
-use std::sync::PoisonError;
 use std::time::Duration;
 
-use engine_atomic::sync::{Arc, Condvar, Mutex, thread};
+use engine_atomic::sync::{Arc, thread};
+use engine_lock::{Condvar, Mutex};
 
 use crate::context::{self, Context};
-use crate::lock;
 use crate::shared::{Home, Shared, cancel};
 use crate::task::Runnable;
 use crate::worker::run_caught;
@@ -58,7 +57,7 @@ impl BlockingPool {
             shared.inject(runnable);
             return;
         }
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         if state.stopped {
             drop(state);
             cancel(runnable);
@@ -94,7 +93,7 @@ impl BlockingPool {
 
     #[cold]
     fn thread_refused(&self, shared: &Shared) {
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         state.threads -= 1;
         if state.threads > 0 {
             return;
@@ -110,25 +109,21 @@ impl BlockingPool {
 
     /// The loop of a thread.
     fn work(&self) {
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         loop {
             if let Some(runnable) = state.queue.pop_front() {
                 drop(state);
                 run_caught(runnable);
-                state = lock(&self.state);
+                state = self.state.lock();
                 continue;
             }
             if state.stopped {
                 break;
             }
             state.idle += 1;
-            let timeout;
-            (state, timeout) = self
-                .changed
-                .wait_timeout(state, self.keep_alive)
-                .unwrap_or_else(PoisonError::into_inner);
+            let waited = self.changed.wait_for(&mut state, self.keep_alive);
             state.idle -= 1;
-            if timeout.timed_out() && state.queue.is_empty() {
+            if waited.timed_out() && state.queue.is_empty() {
                 break;
             }
         }
@@ -142,24 +137,21 @@ impl BlockingPool {
 
     /// Cancels what is queued, waits for what runs, and ends the threads.
     pub(crate) fn stop(&self) {
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         state.stopped = true;
         let queued = std::mem::take(&mut state.queue);
         drop(state);
         self.changed.notify_all();
         queued.into_iter().for_each(cancel);
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         while state.threads > 0 {
-            state = self
-                .ended
-                .wait(state)
-                .unwrap_or_else(PoisonError::into_inner);
+            self.ended.wait(&mut state);
         }
     }
 
     /// Threads, and tasks that wait for one.
     pub(crate) fn counts(&self) -> (usize, usize) {
-        let state = lock(&self.state);
+        let state = self.state.lock();
         (state.threads, state.queue.len())
     }
 }

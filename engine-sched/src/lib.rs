@@ -89,10 +89,3 @@ pub use scheduler::{Scheduler, spawn};
 pub use snapshot::{Snapshot, WorkerSnapshot};
 pub use spawn_error::SpawnError;
 pub use yield_now::{YieldNow, yield_now};
-
-/// Locks, whatever an earlier holder did: nothing here panics with a lock held.
-fn lock<T>(mutex: &engine_atomic::sync::Mutex<T>) -> engine_atomic::sync::MutexGuard<'_, T> {
-    mutex
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner)
-}

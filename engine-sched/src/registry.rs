@@ -2,9 +2,7 @@
 
 use std::task::Waker;
 
-use engine_atomic::sync::{Mutex, MutexGuard};
-
-use crate::lock;
+use engine_lock::{Mutex, MutexGuard};
 
 /// A slab of wakers behind a lock. A scheduler has one per worker and one for
 /// foreign threads, so that spawning rarely meets another thread here.
@@ -49,7 +47,7 @@ impl Registry {
 
     /// Reserves an entry; `None` once closed.
     pub(crate) fn reserve(&self) -> Option<Reservation<'_>> {
-        let mut slots = lock(&self.slots);
+        let mut slots = self.slots.lock();
         if slots.closed {
             return None;
         }
@@ -71,7 +69,7 @@ impl Registry {
 
     /// Removes an entry.
     pub(crate) fn remove(&self, key: u32) {
-        let mut slots = lock(&self.slots);
+        let mut slots = self.slots.lock();
         let next = slots.free;
         let removed = std::mem::replace(&mut slots.entries[key as usize], Slot::Free(next));
         debug_assert!(!matches!(removed, Slot::Free(_)), "removed twice");
@@ -86,7 +84,7 @@ impl Registry {
     /// The waker of an entry, if it is in use. The caller may be late, and wake
     /// another task that has the entry now: a spurious wake-up, which is allowed.
     pub(crate) fn waker(&self, key: u32) -> Option<Waker> {
-        match lock(&self.slots).entries.get(key as usize) {
+        match self.slots.lock().entries.get(key as usize) {
             Some(Slot::Live(waker)) => Some(waker.clone()),
             _ => None,
         }
@@ -94,7 +92,7 @@ impl Registry {
 
     /// Refuses reservations from now on, and returns the wakers of all entries.
     pub(crate) fn close(&self) -> Vec<Waker> {
-        let mut slots = lock(&self.slots);
+        let mut slots = self.slots.lock();
         slots.closed = true;
         let wakers = slots.entries.iter().filter_map(|slot| match slot {
             Slot::Live(waker) => Some(waker.clone()),
@@ -105,7 +103,7 @@ impl Registry {
 
     /// Entries in use.
     pub(crate) fn live(&self) -> usize {
-        lock(&self.slots).live
+        self.slots.lock().live
     }
 }
 

@@ -2,13 +2,13 @@
 
 use std::fmt;
 
-use engine_atomic::sync::{Arc, Mutex, thread};
+use engine_atomic::sync::{Arc, thread};
+use engine_lock::Mutex;
 
 use crate::block_on;
 use crate::builder::Builder;
 use crate::context;
 use crate::join_handle::JoinHandle;
-use crate::lock;
 use crate::shared::{Home, Shared};
 use crate::snapshot::Snapshot;
 use crate::spawn_error::SpawnError;
@@ -220,7 +220,7 @@ impl Inner {
         }
         shared.phase.wait_stopped();
         // All is over; the threads are on their last instructions.
-        let threads = std::mem::take(&mut *lock(&self.threads));
+        let threads = std::mem::take(&mut *self.threads.lock());
         for thread in threads {
             // A worker catches all panics, so there is no other result.
             let _ = thread.join();

@@ -4,11 +4,11 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 use engine_atomic::sync::cell::UnsafeCell;
-use engine_atomic::sync::{Arc, Mutex, thread};
+use engine_atomic::sync::{Arc, thread};
+use engine_lock::Mutex;
 use testkit::model::{Budget, check};
 
 use super::block_on;
-use crate::lock;
 
 /// A value that another thread delivers, and nothing but the wake-up says so.
 struct Delivery {
@@ -33,7 +33,7 @@ impl Future for Receive {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<u32> {
         if !self.polled {
             self.polled = true;
-            *lock(&self.delivery.waker) = Some(cx.waker().clone());
+            *self.delivery.waker.lock() = Some(cx.waker().clone());
             return Poll::Pending;
         }
         // SAFETY: the wake-up that led here came after the write.
@@ -51,7 +51,7 @@ fn run(wakes: usize) {
         let delivery = delivery.clone();
         move || {
             let waker = loop {
-                if let Some(waker) = lock(&delivery.waker).take() {
+                if let Some(waker) = delivery.waker.lock().take() {
                     break waker;
                 }
                 thread::yield_now();
