@@ -74,6 +74,7 @@
 //! | `alloc` | by `std` | nothing by itself but `Arc` in the facade, for crates that build on it |
 //! | `loom`, `shuttle` | no | the checkers; inert without their cfg, see below |
 //!
+//! `std` works on Linux, Android, macOS, Windows and FreeBSD, where there is a futex.
 //! Without `std` the crate is `no_std` and needs nothing but atomics of the size of a
 //! pointer with compare-and-swap.
 //!

@@ -38,8 +38,8 @@ pub use crossbeam_utils::CachePadded;
 //   (arch/arm64/include/asm/cache.h).
 // - powerpc64 and s390x: Linux, L1_CACHE_SHIFT 7 (arch/powerpc/include/asm/cache.h)
 //   and 8 (arch/s390/include/asm/cache.h).
-// - arm: Arm Cortex-A9 Technical Reference Manual, 32 bytes; from the Cortex-A15
-//   on 64, which 32-bit targets do not tell apart.
+// - arm: Arm Cortex-A9 Technical Reference Manual, 32 bytes; others, such as the
+//   Cortex-A15, have 64, and a 32-bit target does not tell them apart.
 // - mips, sparc, hexagon, m68k: Linux, arch/*/include/asm/cache.h; the values of
 //   crossbeam-utils, whose alignment this constant must not exceed.
 // - riscv: Linux, L1_CACHE_SHIFT 6 (arch/riscv/include/asm/cache.h).

@@ -89,7 +89,10 @@ impl<T: Plain> SeqLock<T> {
     /// A copy of the value; waits while it is being written.
     #[inline]
     pub fn read(&self) -> T {
-        self.read_with_sequence().0
+        match self.attempt() {
+            Attempt::Whole(value, _) => value,
+            Attempt::Torn | Attempt::Writing => self.read_contended().0,
+        }
     }
 
     /// A copy of the value, unless it is being written just now.
@@ -137,7 +140,10 @@ impl<T: Plain> SeqLock<T> {
     pub fn update<R>(&self, mut change: impl FnMut(&mut T) -> R) -> R {
         let backoff = Backoff::new();
         loop {
-            let (mut value, sequence) = self.read_with_sequence();
+            let (mut value, sequence) = match self.attempt() {
+                Attempt::Whole(value, sequence) => (value, sequence),
+                Attempt::Torn | Attempt::Writing => self.read_contended(),
+            };
             // Unwind: nothing has been touched yet.
             let result = change(&mut value);
             if self.begin(sequence) {
@@ -154,7 +160,9 @@ impl<T: Plain> SeqLock<T> {
         unsafe { self.words.load().assume_init() }
     }
 
-    fn read_with_sequence(&self) -> (T, usize) {
+    /// Copies until no writer came in between.
+    #[cold]
+    fn read_contended(&self) -> (T, usize) {
         let backoff = Backoff::new();
         loop {
             match self.attempt() {

@@ -97,7 +97,6 @@ plain! {
     #[derive(Clone, Copy, Debug, PartialEq)]
     pub struct Sample {
         /// When.
-        /// When.
         pub at: u64,
         value: f64,
     }

@@ -22,10 +22,12 @@ use rustix::thread::{MembarrierCommand, membarrier};
 
 use super::decision::{Decision, Strategy};
 use super::symmetric;
+use crate::CachePadded;
 use crate::sync::atomic::{Ordering::SeqCst, compiler_fence};
 use crate::sync::thread;
 
-static DECISION: Decision = Decision::new();
+/// Read by every `light`: not on a line with statics that are written.
+static DECISION: CachePadded<Decision> = CachePadded::new(Decision::new());
 
 #[inline]
 pub(super) fn light() {

@@ -1,9 +1,7 @@
 //! What the server asks of whatever runs it.
 //!
-//! The handler and the connection loop are generic over [`Runtime`], so that
-//! the same code runs on engine-sched in the binary and on other executors in
-//! a comparison. Sockets and timers come from async-io, which serves any
-//! executor from a thread of its own.
+//! The handler is generic over [`Runtime`], so that the same code runs on
+//! engine-sched in the binary and on other executors in a comparison.
 
 use std::error::Error;
 use std::fmt;
