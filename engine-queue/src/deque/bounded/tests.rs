@@ -127,6 +127,18 @@ fn batches_stop_at_the_limit_and_at_the_room() {
     assert_eq!(drain(&dest), [0, 1, 4]);
     assert_eq!(drain(&victim), [5, 6, 7]);
 
+    let (victim, dest) = (filled(256, 0..200), filled(256, 0..0));
+    let stealer = victim.stealer();
+    assert_eq!(stealer.steal_batch(&dest), Steal::Success(()));
+    assert_eq!(dest.len(), 32);
+    assert_eq!(stealer.steal_batch_and_pop(&dest), Steal::Success(32));
+    assert_eq!(dest.len(), 32 + 31);
+    assert_eq!(
+        stealer.steal_batch_with_limit(&dest, 100),
+        Steal::Success(())
+    );
+    assert_eq!((dest.len(), victim.len()), (32 + 31 + 68, 68));
+
     let (victim, dest) = (filled(8, 0..8), filled(2, 50..51));
     assert_eq!(victim.stealer().steal_batch(&dest), Steal::Success(()));
     assert_eq!(dest.len(), 2);
