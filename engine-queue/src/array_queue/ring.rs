@@ -151,11 +151,12 @@ impl<T> Ring<T> {
             let head = tail.wrapping_sub(self.lap);
             // { lap, index } -> the next slot's, if the queue is full: head and tail
             // are on one slot. That claims its item, as a pop does.
-            // Release: as in `claim`. Relaxed on failure: not full, try to push.
+            // Relaxed: the fence in `push_or_else`, just before, is the release that `claim`
+            // needs here. On failure the queue is not full: try to push.
             let claimed =
                 self.head
                     .stamp
-                    .compare_exchange(head, self.after(head), Release, Relaxed);
+                    .compare_exchange(head, self.after(head), Relaxed, Relaxed);
             if claimed.is_err() {
                 return Ok(item);
             }
