@@ -278,6 +278,24 @@ fn len_is_never_too_short() {
     });
 }
 
+/// A `force_push` is a pop and a push: of three items it leaves two for a moment.
+#[test]
+fn len_during_force_push() {
+    check("len_during_force_push", Budget::exhaustive(), || {
+        let queue = filled(3, 0..2);
+        let other = {
+            let queue = queue.clone();
+            thread::spawn(move || {
+                queue.push(2).unwrap();
+                assert_eq!(queue.force_push(3), Some(0));
+            })
+        };
+        let watcher = watch(&queue, 2..=3);
+        other.join().unwrap();
+        watcher.join().unwrap();
+    });
+}
+
 #[test]
 fn everything_at_once() {
     check_large("everything_at_once", Budget::default(), || {
