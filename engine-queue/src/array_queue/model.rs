@@ -81,7 +81,7 @@ fn assert_fifo(takers: &[Vec<usize>], mut items: Vec<usize>) {
 
 #[test]
 fn one_slot_is_used_in_turns() {
-    check("one_slot_is_used_in_turns", Budget::exhaustive(), || {
+    check("one_slot_is_used_in_turns", Budget::preemptions(4), || {
         let queue = filled(1, 0..0);
         let pusher = pusher(&queue, vec![0, 1]);
         let popper = popper(&queue, 2);
