@@ -21,6 +21,8 @@ pub(crate) struct WorkerContext {
 #[derive(Clone)]
 pub(crate) enum Context {
     Worker(Rc<WorkerContext>),
+    /// A worker that has left its loop: it drops what is left, and queues nothing.
+    Ending(Rc<WorkerContext>),
     Blocking(Arc<Home>),
 }
 
@@ -33,7 +35,7 @@ thread_local! {
 impl Context {
     pub(crate) fn home(&self) -> &Arc<Home> {
         match self {
-            Context::Worker(worker) => &worker.home,
+            Context::Worker(worker) | Context::Ending(worker) => &worker.home,
             Context::Blocking(home) => home,
         }
     }
@@ -66,13 +68,13 @@ pub(crate) fn belongs_to(shared: &Arc<Shared>) -> bool {
 
 /// Whether the current thread is a worker of any scheduler.
 pub(crate) fn is_worker() -> bool {
-    with(|context| matches!(context, Context::Worker(_))).unwrap_or(false)
+    with(|context| !matches!(context, Context::Blocking(_))).unwrap_or(false)
 }
 
 /// Counts a panic that no handle can be given, if the thread is a worker.
 pub(crate) fn count_panic() {
     with(|context| {
-        if let Context::Worker(worker) = context {
+        if let Context::Worker(worker) | Context::Ending(worker) = context {
             worker.stats().panics.add(1);
         }
     });

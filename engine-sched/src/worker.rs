@@ -43,12 +43,14 @@ pub(crate) fn run(home: Arc<Home>, index: usize, queue: bounded::Worker<Runnable
     }
     .work();
     shared.hooks.stop(index);
-    // From here on, tasks that are woken by the drops below go to the injector.
-    context::set(None);
+    // From here on, tasks that are woken by the drops below go to the injector. The thread
+    // is the scheduler's to the end: a drop that asks for the shutdown must not wait for it.
+    context::set(Some(Context::Ending(context.clone())));
     while let Some(runnable) = context.queue.pop() {
         cancel(runnable);
     }
     shared.worker_ended();
+    context::set(None);
 }
 
 /// Polls a task once. Panics in the user's future are caught in the task itself;

@@ -1,6 +1,7 @@
 //! What a user relies on, through the public interface, on real threads.
 
 use std::future::pending;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::mpsc;
@@ -259,6 +260,80 @@ fn a_future_whose_drop_spawns_during_shutdown() {
         .detach();
     scheduler.shutdown();
     assert_eq!(drops.load(SeqCst), 1);
+}
+
+/// Runs a closure when dropped.
+struct OnDrop<F: FnMut()>(F);
+
+impl<F: FnMut()> Drop for OnDrop<F> {
+    fn drop(&mut self) {
+        self.0();
+    }
+}
+
+/// The drop runs on a worker that has left its loop; waiting there for the end would be
+/// waiting for itself.
+#[test]
+fn a_future_whose_drop_shuts_down() {
+    for queued in [false, true] {
+        let scheduler = scheduler(2);
+        let inner = scheduler.clone();
+        let (sender, receiver) = mpsc::channel();
+        let on_drop = OnDrop(move || {
+            inner.shutdown();
+            sender.send(()).unwrap();
+        });
+        scheduler
+            .spawn(async move {
+                let _held_to_the_end = &on_drop;
+                loop {
+                    if !queued {
+                        pending::<()>().await;
+                    }
+                    yield_now().await;
+                }
+            })
+            .detach();
+        scheduler.shutdown();
+        assert_eq!(receiver.try_recv(), Ok(()));
+    }
+}
+
+#[test]
+fn the_last_handle_in_a_task_that_the_shutdown_drops() {
+    let scheduler = scheduler(2);
+    let (held, caller) = (scheduler.clone(), scheduler.clone());
+    let holds = scheduler.spawn(async move {
+        let _held_to_the_end = &held;
+        pending::<()>().await;
+    });
+    scheduler.spawn(async move { caller.shutdown() }).detach();
+    drop(scheduler);
+    let other = self::scheduler(1);
+    assert!(other.block_on(holds).unwrap_err().is_cancelled());
+}
+
+/// What a drop does at the end is what it could do before, in the poll.
+#[test]
+fn a_drop_at_the_end_is_on_a_worker() {
+    let scheduler = scheduler(1);
+    let (sender, receiver) = mpsc::channel();
+    let inner = scheduler.clone();
+    let on_drop = OnDrop(move || {
+        engine_sched::spawn(async {}).detach();
+        let blocked = catch_unwind(AssertUnwindSafe(|| inner.block_on(async {})));
+        sender.send(blocked.is_err()).unwrap();
+    });
+    scheduler
+        .spawn(async move {
+            let _held_to_the_end = &on_drop;
+            loop {
+                yield_now().await;
+            }
+        })
+        .detach();
+    scheduler.shutdown();
+    assert_eq!(receiver.try_recv(), Ok(true));
 }
 
 #[test]
