@@ -59,8 +59,10 @@ impl BlockingPool {
         }
         let mut state = self.state.lock();
         if state.stopped {
+            // The last worker cancels it. Not this thread: the drop of what the closure
+            // holds may ask for the shutdown, and would wait here for itself.
             drop(state);
-            cancel(runnable);
+            shared.inject(runnable);
             return;
         }
         state.queue.push_back(runnable);
@@ -135,17 +137,22 @@ impl BlockingPool {
         }
     }
 
-    /// Cancels what is queued, waits for what runs, and ends the threads.
-    pub(crate) fn stop(&self) {
+    /// Cancels what is queued, and tells the threads to end after what they run.
+    pub(crate) fn begin_stop(&self) {
         let mut state = self.state.lock();
         state.stopped = true;
         let queued = std::mem::take(&mut state.queue);
         drop(state);
         self.changed.notify_all();
         queued.into_iter().for_each(cancel);
+    }
+
+    /// Waits until the threads have ended, or for `timeout`.
+    pub(crate) fn wait_ended(&self, timeout: Duration) {
         let mut state = self.state.lock();
-        while state.threads > 0 {
-            self.ended.wait(&mut state);
+        if state.threads > 0 {
+            // The caller looks again either way.
+            let _ = self.ended.wait_for(&mut state, timeout);
         }
     }
 

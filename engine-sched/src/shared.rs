@@ -1,8 +1,11 @@
 //! What all threads of a scheduler share.
 
-use engine_atomic::CachePadded;
+use std::task::Waker;
+use std::time::Duration;
+
 use engine_atomic::sync::Arc;
 use engine_atomic::sync::atomic::{AtomicU32, Ordering::*};
+use engine_atomic::{Backoff, CachePadded};
 use engine_queue::deque::{Injector, Steal, bounded};
 
 use crate::blocking::BlockingPool;
@@ -47,6 +50,9 @@ pub(crate) struct Shared {
     /// Workers that have not left their loop.
     running: AtomicU32,
 }
+
+/// How often the end looks for tasks that are still on their way, while closures run.
+const CLOSURE_POLL: Duration = Duration::from_millis(1);
 
 /// What a worker shows to the others.
 pub(crate) struct Remote {
@@ -119,13 +125,13 @@ impl Shared {
     /// Cancels every task, with all workers gone.
     fn clear(&self) {
         let wakers: Vec<_> = self.registries.iter().flat_map(|r| r.close()).collect();
-        // Threads that block run to the end of what they do; what they have not
-        // begun is cancelled.
-        self.blocking.stop();
-        let backoff = engine_atomic::Backoff::new();
+        // Closures that have begun run to their end. They may wait for tasks: these are
+        // cancelled while the closures run, not after them.
+        self.blocking.begin_stop();
         // Due tasks are in the injector; waking the others puts them there. A task
         // that a foreign thread is waking right now arrives a moment later.
-        wakers.into_iter().for_each(std::task::Waker::wake);
+        wakers.into_iter().for_each(Waker::wake);
+        let backoff = Backoff::new();
         loop {
             match self.injector.steal() {
                 Steal::Success(runnable) => {
@@ -133,8 +139,13 @@ impl Shared {
                     cancel(runnable);
                 }
                 Steal::Empty if self.live_tasks() == 0 => break,
+                // A closure still runs: no need to look all the time.
+                Steal::Empty if backoff.is_completed() => self.blocking.wait_ended(CLOSURE_POLL),
                 Steal::Empty | Steal::Retry => backoff.snooze(),
             }
+        }
+        while self.blocking.counts().0 > 0 {
+            self.blocking.wait_ended(CLOSURE_POLL);
         }
         self.phase.finish();
     }
