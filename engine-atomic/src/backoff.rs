@@ -148,33 +148,12 @@ fn yield_now() {
     pause(SPIN_ROUNDS - 1);
 }
 
-/// Whether this process may use one processor only, asked once.
+/// Whether this process may use one processor only.
 #[inline]
 fn single_processor() -> bool {
     #[cfg(feature = "std")]
     {
-        // Not the facade's: this is no protocol between threads, every thread
-        // computes the same value.
-        use core::sync::atomic::{AtomicU8, Ordering::Relaxed}; // facade: a cache of one answer
-        const UNKNOWN: u8 = 0;
-        const MANY: u8 = 1;
-        const ONE: u8 = 2;
-        static PROCESSORS: AtomicU8 = AtomicU8::new(UNKNOWN);
-
-        #[cold]
-        fn ask() -> u8 {
-            let count = std::thread::available_parallelism(); // facade: asks the system
-            let one = count.is_ok_and(|n| n.get() == 1);
-            let answer = if one { ONE } else { MANY };
-            PROCESSORS.store(answer, Relaxed);
-            answer
-        }
-
-        let known = match PROCESSORS.load(Relaxed) {
-            UNKNOWN => ask(),
-            known => known,
-        };
-        known == ONE
+        crate::sync::processors() == 1
     }
     #[cfg(not(feature = "std"))]
     false

@@ -157,6 +157,8 @@ pub use striped::StripedCounter;
 /// What the macros of this crate expand to. No part of the interface.
 #[doc(hidden)]
 pub mod __private {
+    pub use core;
+
     pub use crate::pad::{separate, size_of_field};
 }
 

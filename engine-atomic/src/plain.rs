@@ -147,22 +147,6 @@ plain_tuples!(A B C D E F G H);
 /// # let _ = Ticket(1, 2.0);
 /// ```
 ///
-/// A field that an attribute takes away would leave padding behind, and is refused too:
-///
-/// ```compile_fail
-/// engine_atomic::plain! {
-///     #[derive(Clone, Copy)]
-///     struct Hollow { a: u8, #[cfg(any())] fill: [u8; 3], b: u32 }
-/// }
-/// ```
-///
-/// ```compile_fail
-/// engine_atomic::plain! {
-///     #[derive(Clone, Copy)]
-///     struct Hollow(u8, #[cfg(any())] [u8; 3], u32);
-/// }
-/// ```
-///
 /// Padding is refused:
 ///
 /// ```compile_fail,E0080
@@ -194,13 +178,20 @@ macro_rules! plain {
         $vis struct $name {
             $($(#[$field_meta])* $field_vis $field: $type),*
         }
-        // A field that an attribute took away would count as the padding in its place:
-        // the fields must be these, and of these types.
+        // What an attribute took away, a field or the struct itself in favour of
+        // another of that name, would escape the sum below: the fields must be these,
+        // and of these types.
         const _: fn($name) = |whole| {
             let $name { $($field),* } = whole;
             $(let _: $type = $field;)*
         };
-        $crate::plain!(@check $name $($type),*);
+        // SAFETY: (1) the assertion, evaluated right below, says that the fields fill
+        // the struct, and the bound in it that each of them is `Plain`; (2) the same
+        // bound; and these are the fields, as just checked.
+        unsafe impl $crate::Plain for $name {
+            const ASSERT_NO_PADDING: () = $crate::plain!(@filled $name $($type),*);
+        }
+        const _: () = <$name as $crate::Plain>::ASSERT_NO_PADDING;
         $crate::plain!($($rest)*);
     };
     (
@@ -212,29 +203,117 @@ macro_rules! plain {
     ) => {
         $(#[$meta])*
         $vis struct $name($($(#[$field_meta])* $field_vis $type),*);
-        // As above.
-        const _: fn($name) = |whole| {
-            let $name($($crate::plain!(@any $type)),*) = whole;
-        };
-        $crate::plain!(@check $name $($type),*);
-        $crate::plain!($($rest)*);
-    };
-    (@any $type:ty) => { _ };
-    (@check $name:ident $($type:ty),*) => {
-        // SAFETY: (1) the assertion, evaluated right below, says that the fields fill
-        // the struct, and the bound that each of them is `Plain`; (2) the same bound.
+        // As above: the pattern says that the name is that of a constructor, and the
+        // constructor's arguments are the fields.
+        const _: fn($name) = |$name(..)| {};
+        const _: fn($($type),*) -> $name = $name;
+        // SAFETY: as above.
         unsafe impl $crate::Plain for $name {
-            const ASSERT_NO_PADDING: () = {
-                $(let () = <$type as $crate::Plain>::ASSERT_NO_PADDING;)*
-                ::core::assert!(
-                    ::core::mem::size_of::<$name>() == 0 $(+ ::core::mem::size_of::<$type>())*,
-                    ::core::concat!(
-                        "`", ::core::stringify!($name),
-                        "` has padding: reorder the fields, or fill it with one"
-                    )
-                );
-            };
+            const ASSERT_NO_PADDING: () = $crate::plain!(@filled $name $($type),*);
         }
         const _: () = <$name as $crate::Plain>::ASSERT_NO_PADDING;
+        $crate::plain!($($rest)*);
     };
+    // No `unsafe` in what anybody can call. The paths start with `$crate`, since `core`
+    // may be another crate where the macro is used.
+    (@filled $name:ident $($type:ty),*) => {{
+        $(let () = <$type as $crate::Plain>::ASSERT_NO_PADDING;)*
+        $crate::__private::core::assert!(
+            $crate::__private::core::mem::size_of::<$name>()
+                == 0 $(+ $crate::__private::core::mem::size_of::<$type>())*,
+            $crate::__private::core::concat!(
+                "`", $crate::__private::core::stringify!($name),
+                "` has padding: reorder the fields, or fill it with one"
+            )
+        );
+    }};
 }
+
+/// What [`plain!`](crate::plain) must refuse, since it would let safe code copy
+/// uninitialised bytes or pointers through integers.
+///
+/// A field that an attribute takes away leaves padding behind:
+///
+/// ```compile_fail,E0026
+/// engine_atomic::plain! {
+///     #[derive(Clone, Copy)]
+///     struct Hollow { a: u8, #[cfg(any())] fill: [u8; 3], b: u32 }
+/// }
+/// ```
+///
+/// ```compile_fail,E0308
+/// engine_atomic::plain! {
+///     #[derive(Clone, Copy)]
+///     struct Hollow(u8, #[cfg(any())] [u8; 3], u32);
+/// }
+/// ```
+///
+/// A struct that an attribute takes away leaves another of its name, with other fields:
+///
+/// ```compile_fail,E0308
+/// #[derive(Clone, Copy)]
+/// struct Name(&'static str);
+///
+/// engine_atomic::plain! {
+///     #[cfg(any())]
+///     struct Name(u128);
+/// }
+/// ```
+///
+/// ```compile_fail,E0308
+/// #[derive(Clone, Copy)]
+/// struct Name { text: &'static str }
+///
+/// engine_atomic::plain! {
+///     #[cfg(any())]
+///     struct Name { text: u128 }
+/// }
+/// ```
+///
+/// A function of that name is no constructor:
+///
+/// ```compile_fail,E0532
+/// #[derive(Clone, Copy)]
+/// struct Name { text: &'static str }
+///
+/// #[allow(non_snake_case)]
+/// fn Name(_: u128) -> Name { Name { text: "" } }
+///
+/// engine_atomic::plain! {
+///     #[cfg(any())]
+///     struct Name(u128);
+/// }
+/// ```
+///
+/// The union of the two is not read:
+///
+/// ```compile_fail,E0133
+/// #[derive(Clone, Copy)]
+/// union Name { number: u128, text: &'static str }
+///
+/// engine_atomic::plain! {
+///     #[cfg(any())]
+///     struct Name { number: u128 }
+/// }
+/// ```
+///
+/// Nor is it for the caller to say what `core` is:
+///
+/// ```compile_fail,E0080
+/// extern crate self as core;
+/// pub use std::{assert, concat, stringify};
+/// pub mod mem {
+///     pub const fn size_of<T>() -> usize {
+///         0
+///     }
+/// }
+///
+/// engine_atomic::plain! {
+///     #[derive(Clone, Copy)]
+///     struct Padded { a: u64, b: u32 }
+/// }
+///
+/// fn main() {}
+/// ```
+#[cfg(doctest)]
+struct Refused;

@@ -136,7 +136,8 @@ impl<T: Plain> SeqLock<T> {
     ///
     /// `change` works on a copy, which is written if no other write came in between.
     /// Otherwise it is called again, on a new copy, so it may be called several times
-    /// for one update. If it panics the value stays as it was.
+    /// for one update. If it panics the value stays as it was. It may write to this lock
+    /// itself, but not in every call: each time the update starts over.
     pub fn update<R>(&self, mut change: impl FnMut(&mut T) -> R) -> R {
         let backoff = Backoff::new();
         loop {

@@ -6,7 +6,7 @@ use std::ptr;
 
 use crate::CachePadded;
 use crate::sync::atomic::{AtomicPtr, AtomicUsize, Ordering::*};
-use crate::sync::{pick, thread_local};
+use crate::sync::{pick, processors, thread_local};
 
 mod stripe;
 
@@ -296,20 +296,9 @@ unsafe fn free_array(array: *mut CachePadded<Stripe>, length: usize) {
 fn limit() -> usize {
     const MOST: usize = 1 << LEVELS;
     if crate::sync::MODEL {
-        return MOST;
-    }
-    // Not the facade's: no protocol between threads, each computes the same value.
-    use core::sync::atomic::AtomicUsize; // facade: a cache of one answer
-    static LIMIT: AtomicUsize = AtomicUsize::new(0);
-    match LIMIT.load(Relaxed) {
-        0 => {
-            let processors = std::thread::available_parallelism(); // facade: asks the system
-            let processors = processors.map_or(1, usize::from);
-            let limit = processors.min(MOST).next_power_of_two();
-            LIMIT.store(limit, Relaxed);
-            limit
-        }
-        limit => limit,
+        MOST
+    } else {
+        processors().min(MOST).next_power_of_two()
     }
 }
 

@@ -69,7 +69,8 @@ use epoch::Epoch;
 ///   makes none while it spins; yielding and sleeping are system calls.
 /// - **Freeing**: a leader does not touch the barrier after the write that
 ///   releases the others. So the barrier may be freed once every call but the
-///   leaders' has returned, even if a leader is still inside its own.
+///   leaders' has returned, even if a leader is still inside its own. (Not with an
+///   `n` of 1, where each call leads and releases nobody: then all have to return.)
 /// - **Unwinding**: `wait` does not panic and runs no code of yours. A thread
 ///   that panics *instead of* arriving leaves the others waiting, as with `std`.
 /// - **Allocation**: none. **Size**: one cache-line pair

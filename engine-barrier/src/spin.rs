@@ -1,9 +1,5 @@
 //! What a thread does before it sleeps: look again, then let others run.
 
-// Not the facade's atomic: this is no protocol between threads, each thread
-// computes the same value.
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed}; // facade: a cache of one answer
-
 use engine_atomic::sync::{self, hint, thread};
 
 /// Looks at the word, a spin hint apart, before a thread yields, if cores are
@@ -36,7 +32,7 @@ impl Patience {
     #[inline]
     pub(crate) fn new(participants: u64) -> Self {
         Self {
-            looks: if participants > processors() as u64 {
+            looks: if participants > sync::processors() as u64 {
                 0
             } else {
                 LOOKS
@@ -62,34 +58,13 @@ impl Patience {
     }
 }
 
-/// The processors that this process may use, asked once: the answer reads files.
-#[inline]
-fn processors() -> usize {
-    const UNKNOWN: usize = 0;
-    static PROCESSORS: AtomicUsize = AtomicUsize::new(UNKNOWN);
-
-    #[cold]
-    fn ask() -> usize {
-        // One if the system does not tell: then nobody spins.
-        let answer = std::thread::available_parallelism(); // facade: asks the system
-        let answer = answer.map_or(1, usize::from);
-        PROCESSORS.store(answer, Relaxed);
-        answer
-    }
-
-    match PROCESSORS.load(Relaxed) {
-        UNKNOWN => ask(),
-        known => known,
-    }
-}
-
 #[cfg(all(test, not(any(engine_loom, engine_shuttle))))]
 mod tests {
     use super::*;
 
     #[test]
     fn patience_ends_and_oversubscription_does_not_spin() {
-        let processors = processors() as u64;
+        let processors = sync::processors() as u64;
         for (participants, looks) in [
             (1, LOOKS),
             (processors, LOOKS),

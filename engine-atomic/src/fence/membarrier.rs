@@ -87,9 +87,10 @@ pub(super) fn interrupt() {
     loop {
         match membarrier(MembarrierCommand::PrivateExpedited) {
             Ok(()) => break,
-            // Not registered: this is a child made by fork(2), or the registration
-            // by another thread is not visible here yet. What the command
-            // promises does not depend on when the registration was made.
+            // Not registered, though decided: Linux passes the registration on to the
+            // child of a fork(2), but no page says so, and a process restored from a
+            // checkpoint has lost it. What the command promises does not depend on when
+            // the registration was made.
             Err(Errno::PERM) => {
                 if let Err(why) = register() {
                     refused(why);

@@ -40,7 +40,7 @@ mod fresh_process {
         alone("fence::tests::fresh_process::unregistered");
     }
 
-    /// As in the child of a fork(2): the decision is there, the registration not.
+    /// As after a checkpoint: the decision is there, the registration not.
     #[test]
     #[ignore = "needs a process of its own: run by heavy_in_a_process_that_is_not_registered"]
     fn unregistered() {
@@ -51,5 +51,28 @@ mod fresh_process {
         }
         pair::interrupt();
         assert_eq!(membarrier(MembarrierCommand::PrivateExpedited), Ok(()));
+    }
+
+    /// A child made by fork(2) goes on with the decision of its parent.
+    #[test]
+    fn the_pair_after_a_fork() {
+        let strategy = super::strategy();
+        super::heavy();
+        // SAFETY: the child takes no lock and allocates nothing before it exits.
+        let child = unsafe { libc::fork() };
+        if child == 0 {
+            let goes_on = std::panic::catch_unwind(|| {
+                super::heavy();
+                super::light();
+                super::strategy() == strategy
+            });
+            // SAFETY: ends this process, which is the child.
+            unsafe { libc::_exit(i32::from(!goes_on.unwrap_or(false))) };
+        }
+        assert!(child > 0, "{}", std::io::Error::last_os_error());
+        let mut status = -1;
+        // SAFETY: our own child, and a place for its status.
+        let waited = unsafe { libc::waitpid(child, &mut status, 0) };
+        assert_eq!((waited, status), (child, 0));
     }
 }

@@ -27,8 +27,9 @@
 //!
 //! # Guarantees
 //!
-//! - **No lost wake-up**: a wake that follows a change of the word in
-//!   modification order reaches every thread that slept on the old value.
+//! - **No lost wake-up**: of the threads that slept on a value of the word, a
+//!   [`wake_all`] after the word was changed reaches all, and a [`wake_one`] one of
+//!   those still asleep.
 //! - **Spurious returns are allowed**, from [`wait`] and from [`wait_until`]:
 //!   a signal, a word that already differs, or a wake meant for a freed word
 //!   whose memory was used again. EINTR and EAGAIN never surface.
@@ -45,7 +46,7 @@
 //! |---|---|---|
 //! | Linux, Android | futex(2) by atomic-wait | `FUTEX_WAIT_BITSET`, absolute `CLOCK_MONOTONIC` |
 //! | macOS, Windows, FreeBSD | atomic-wait | a table of condition variables |
-//! | loom, shuttle | a wait list for each word | the same; the deadline comes after the others have had a turn |
+//! | loom, shuttle | a wait list | the same; the deadline comes after the others have had a turn |
 //!
 //! # When not to use
 //!

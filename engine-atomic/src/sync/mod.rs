@@ -47,6 +47,11 @@ mod shuttle;
 #[cfg(engine_shuttle)]
 pub use self::shuttle::*;
 
+#[cfg(feature = "std")]
+mod processors;
+#[cfg(feature = "std")]
+pub use processors::processors;
+
 /// Whether a model checker runs this build.
 pub const MODEL: bool = cfg!(any(engine_loom, engine_shuttle));
 
