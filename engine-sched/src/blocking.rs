@@ -19,7 +19,7 @@ pub(crate) struct BlockingPool {
     state: Mutex<State>,
     /// Work has come, or the end.
     changed: Condvar,
-    /// The last thread has ended.
+    /// The last thread has ended, or something has been injected.
     ended: Condvar,
     limit: usize,
     keep_alive: Duration,
@@ -31,6 +31,8 @@ struct State {
     /// Threads that wait on `changed`.
     idle: usize,
     stopped: bool,
+    /// Something has been injected, and `wait_stopped` has not seen to it.
+    injected: bool,
 }
 
 impl BlockingPool {
@@ -41,6 +43,7 @@ impl BlockingPool {
                 threads: 0,
                 idle: 0,
                 stopped: false,
+                injected: false,
             }),
             changed: Condvar::new(),
             ended: Condvar::new(),
@@ -59,8 +62,10 @@ impl BlockingPool {
         }
         let mut state = self.state.lock();
         if state.stopped {
+            // Not cancelled here: this thread may be anybody's, and the drop of the closure
+            // may wait for the end.
             drop(state);
-            cancel(runnable);
+            self.inject([runnable], shared);
             return;
         }
         state.queue.push_back(runnable);
@@ -100,11 +105,17 @@ impl BlockingPool {
         }
         // Nobody would ever take what is queued.
         let stranded = std::mem::take(&mut state.queue);
-        self.ended.notify_all();
         drop(state);
-        for runnable in stranded {
+        self.inject(stranded, shared);
+    }
+
+    /// Gives closures that no thread will take to the workers, or to the one that clears.
+    fn inject(&self, closures: impl IntoIterator<Item = Runnable>, shared: &Shared) {
+        for runnable in closures {
             shared.inject(runnable);
         }
+        self.state.lock().injected = true;
+        self.ended.notify_all();
     }
 
     /// The loop of a thread.
@@ -135,7 +146,7 @@ impl BlockingPool {
         }
     }
 
-    /// Cancels what is queued, waits for what runs, and ends the threads.
+    /// Cancels what is queued, and has the threads end after what they run.
     pub(crate) fn stop(&self) {
         let mut state = self.state.lock();
         state.stopped = true;
@@ -143,9 +154,22 @@ impl BlockingPool {
         drop(state);
         self.changed.notify_all();
         queued.into_iter().for_each(cancel);
+    }
+
+    /// Waits until all threads have ended, after [`stop`](Self::stop).
+    ///
+    /// A thread may wait for a closure that has come too late and been injected:
+    /// `cancel_injected` is called when there is one.
+    pub(crate) fn wait_stopped(&self, cancel_injected: impl Fn()) {
         let mut state = self.state.lock();
         while state.threads > 0 {
-            self.ended.wait(&mut state);
+            if std::mem::take(&mut state.injected) {
+                drop(state);
+                cancel_injected();
+                state = self.state.lock();
+            } else {
+                self.ended.wait(&mut state);
+            }
         }
     }
 

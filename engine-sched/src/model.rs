@@ -201,6 +201,84 @@ fn blocking_closures_run_and_end_with_the_scheduler() {
     );
 }
 
+/// The end meets closures on their way to a thread. Their drops ask for the end, so none
+/// may happen where it would be waited for.
+#[test]
+fn shutdown_meets_spawn_blocking() {
+    struct ShutsDown(Scheduler);
+
+    impl Drop for ShutsDown {
+        fn drop(&mut self) {
+            self.0.shutdown();
+        }
+    }
+
+    check_large("shutdown_meets_spawn_blocking", Budget::default(), || {
+        let scheduler = Scheduler::builder()
+            .workers(1)
+            .blocking_threads(1)
+            .build()
+            .unwrap();
+        let spawner = thread::spawn({
+            let scheduler = scheduler.clone();
+            move || {
+                let shuts_down = ShutsDown(scheduler.clone());
+                scheduler.spawn_blocking(move || drop(shuts_down)).detach();
+            }
+        });
+        scheduler.shutdown();
+        spawner.join().unwrap();
+        assert_eq!(scheduler.snapshot().live_tasks, 0);
+    });
+}
+
+/// A closure that has begun waits for another one, which the end may meet on its way.
+#[test]
+fn shutdown_meets_a_closure_that_waits_for_a_closure() {
+    check_large(
+        "shutdown_meets_a_closure_that_waits_for_a_closure",
+        Budget::default(),
+        || {
+            let scheduler = scheduler(1);
+            let waits = scheduler.spawn_blocking({
+                let scheduler = scheduler.clone();
+                move || {
+                    let closure = scheduler.spawn_blocking(|| ());
+                    let _ = scheduler.block_on(closure);
+                }
+            });
+            scheduler.shutdown();
+            if let Err(error) = scheduler.block_on(waits) {
+                assert!(error.is_cancelled());
+            }
+        },
+    );
+}
+
+/// A closure that has begun waits for a task: the end cancels the task before it waits
+/// for the closure.
+#[test]
+fn shutdown_meets_a_closure_that_waits_for_a_task() {
+    check_large(
+        "shutdown_meets_a_closure_that_waits_for_a_task",
+        Budget::default(),
+        || {
+            let scheduler = scheduler(1);
+            let waits = scheduler.spawn_blocking({
+                let scheduler = scheduler.clone();
+                move || {
+                    let task = scheduler.spawn(std::future::pending::<()>());
+                    assert!(scheduler.block_on(task).unwrap_err().is_cancelled());
+                }
+            });
+            scheduler.shutdown();
+            if let Err(error) = scheduler.block_on(waits) {
+                assert!(error.is_cancelled());
+            }
+        },
+    );
+}
+
 /// One task waits, without giving its worker back, for a task that it has put into its
 /// own worker's queue: the other worker has to be woken and to steal it.
 #[test]

@@ -141,7 +141,8 @@ impl Scheduler {
     /// Workers finish the poll that they are in. Every task that has not ended then is
     /// cancelled: its future is dropped, on a thread of the scheduler, and its handle
     /// resolves to an error that [`is_cancelled`](crate::JoinError::is_cancelled).
-    /// Blocking closures that have begun run to their end, and this waits for them.
+    /// Blocking closures that have begun run to their end, and this waits for them; a task
+    /// that one of them waits for is cancelled before.
     ///
     /// Called on a thread of the scheduler itself, by a task or a blocking closure, it
     /// only starts the end and returns: that thread has to finish first.

@@ -337,6 +337,21 @@ fn a_drop_at_the_end_is_on_a_worker() {
 }
 
 #[test]
+fn shutdown_while_a_blocking_closure_waits_for_a_task() {
+    let scheduler = scheduler(2);
+    let (sender, receiver) = mpsc::channel();
+    let inner = scheduler.clone();
+    let waits = scheduler.spawn_blocking(move || {
+        let task = inner.spawn(pending::<()>());
+        sender.send(()).unwrap();
+        inner.block_on(task).unwrap_err().is_cancelled()
+    });
+    receiver.recv().unwrap();
+    scheduler.shutdown();
+    assert!(scheduler.block_on(waits).unwrap());
+}
+
+#[test]
 fn blocking_closures_beyond_the_limit_wait_their_turn() {
     let scheduler = Scheduler::builder()
         .workers(1)
