@@ -223,8 +223,11 @@ impl Inner {
         // All is over; the threads are on their last instructions.
         let threads = std::mem::take(&mut *self.threads.lock());
         for thread in threads {
-            // A worker catches all panics, so there is no other result.
-            let _ = thread.join();
+            // A worker's thread-local value may hold the last handle, and be dropped here.
+            if thread.thread().id() != thread::current().id() {
+                // A worker catches all panics, so there is no other result.
+                let _ = thread.join();
+            }
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What a user relies on, through the public interface, on real threads.
 
+use std::cell::RefCell;
 use std::future::pending;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -311,6 +312,36 @@ fn the_last_handle_in_a_task_that_the_shutdown_drops() {
     drop(scheduler);
     let other = self::scheduler(1);
     assert!(other.block_on(holds).unwrap_err().is_cancelled());
+}
+
+/// By then the worker belongs to no scheduler; joining itself would panic, where a panic
+/// aborts.
+#[test]
+fn the_last_handle_in_a_thread_local_of_a_worker() {
+    struct Held(Option<Scheduler>, mpsc::Sender<()>);
+    impl Drop for Held {
+        fn drop(&mut self) {
+            drop(self.0.take());
+            self.1.send(()).unwrap();
+        }
+    }
+    thread_local! {
+        static HELD: RefCell<Option<Held>> = const { RefCell::new(None) };
+    }
+    let scheduler = scheduler(1);
+    let inner = scheduler.clone();
+    let (sender, receiver) = mpsc::channel();
+    let (dropped, has_dropped) = mpsc::channel();
+    scheduler
+        .spawn(async move {
+            has_dropped.recv().unwrap();
+            inner.shutdown();
+            HELD.set(Some(Held(Some(inner), sender)));
+        })
+        .detach();
+    drop(scheduler);
+    dropped.send(()).unwrap();
+    assert_eq!(receiver.recv(), Ok(()));
 }
 
 /// What a drop does at the end is what it could do before, in the poll.
