@@ -110,8 +110,8 @@ impl WorkerContext {
         let shared = &self.home.shared;
         match self.queue.push(runnable) {
             Ok(()) if yielded => {
-                // The worker takes its next task from this queue right away, and
-                // what was in it before has been announced.
+                // The worker takes its next task from this queue right away, and what was
+                // in it before has been announced: see PROTOCOL.md.
             }
             Ok(()) => shared.idle.notify_from(self.index),
             Err(runnable) => shared.overflow(self, runnable),
