@@ -1,6 +1,5 @@
 //! A worker thread: find a task, poll it, and sleep when there is none.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
 use engine_atomic::sync::Arc;
@@ -54,13 +53,11 @@ pub(crate) fn run(home: Arc<Home>, index: usize, queue: bounded::Worker<Runnable
 }
 
 /// Polls a task once. Panics in the user's future are caught in the task itself;
-/// this catches what is left: a waker of the user's whose drop panics.
+/// nothing else should panic, and if it does, no worker ends by it.
 pub(crate) fn run_caught(runnable: Runnable) {
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| runnable.run())) {
-        context::count_panic();
-        // Its drop may panic as well.
-        std::mem::forget(payload);
-    }
+    context::catch(|| {
+        runnable.run();
+    });
 }
 
 impl Worker {

@@ -4,6 +4,7 @@ use engine_atomic::CachePadded;
 use engine_atomic::futex;
 use engine_atomic::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::*, fence};
 
+use crate::context;
 use crate::driver::Driver;
 
 #[cfg(test)]
@@ -260,7 +261,7 @@ impl Idle {
             // A waker turns DRIVING into GIVEN first and calls `unpark` then, so a
             // `park` that begins after this look ends all the same.
             while token.load(Relaxed) == DRIVING {
-                driver.park();
+                context::catch(|| driver.park());
             }
         }
         let taken = self.take_token(worker);
@@ -286,7 +287,7 @@ impl Idle {
             && !self.seat_taken.load(Relaxed)
             && self.take_seat()
         {
-            driver.poll();
+            context::catch(|| driver.poll());
             // Release: as in `sleep`.
             self.seat_taken.swap(false, Release);
         }
