@@ -4,6 +4,9 @@ use core::fmt;
 
 use crate::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
+#[cfg(test)]
+mod model;
+
 /// How often a compare-and-swap was lost, kept next to the word it was lost on.
 ///
 /// A failed CAS is information: somebody else was there. Counting it with a

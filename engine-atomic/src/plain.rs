@@ -147,6 +147,22 @@ plain_tuples!(A B C D E F G H);
 /// # let _ = Ticket(1, 2.0);
 /// ```
 ///
+/// A field that an attribute takes away would leave padding behind, and is refused too:
+///
+/// ```compile_fail
+/// engine_atomic::plain! {
+///     #[derive(Clone, Copy)]
+///     struct Hollow { a: u8, #[cfg(any())] fill: [u8; 3], b: u32 }
+/// }
+/// ```
+///
+/// ```compile_fail
+/// engine_atomic::plain! {
+///     #[derive(Clone, Copy)]
+///     struct Hollow(u8, #[cfg(any())] [u8; 3], u32);
+/// }
+/// ```
+///
 /// Padding is refused:
 ///
 /// ```compile_fail,E0080
@@ -178,6 +194,12 @@ macro_rules! plain {
         $vis struct $name {
             $($(#[$field_meta])* $field_vis $field: $type),*
         }
+        // A field that an attribute took away would count as the padding in its place:
+        // the fields must be these, and of these types.
+        const _: fn($name) = |whole| {
+            let $name { $($field),* } = whole;
+            $(let _: $type = $field;)*
+        };
         $crate::plain!(@check $name $($type),*);
         $crate::plain!($($rest)*);
     };
@@ -190,9 +212,14 @@ macro_rules! plain {
     ) => {
         $(#[$meta])*
         $vis struct $name($($(#[$field_meta])* $field_vis $type),*);
+        // As above.
+        const _: fn($name) = |whole| {
+            let $name($($crate::plain!(@any $type)),*) = whole;
+        };
         $crate::plain!(@check $name $($type),*);
         $crate::plain!($($rest)*);
     };
+    (@any $type:ty) => { _ };
     (@check $name:ident $($type:ty),*) => {
         // SAFETY: (1) the assertion, evaluated right below, says that the fields fill
         // the struct, and the bound that each of them is `Plain`; (2) the same bound.

@@ -11,7 +11,7 @@ use std::thread;
 use engine_queue::ArrayQueue;
 use proptest::prelude::*;
 
-const ITEMS: usize = if cfg!(miri) { 50 } else { 8_000 };
+const ITEMS: usize = if cfg!(miri) { 50 } else { 4_000 };
 
 /// Resolves only while `T` is not `Send`: with two impls the parameter is ambiguous.
 trait AmbiguousIfSend<Marker> {

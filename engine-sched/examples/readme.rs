@@ -1,29 +1,26 @@
 //! What the README of the repository shows, to run.
 
-use std::{error::Error, sync::Arc};
-
 use engine_atomic::StripedCounter;
-use engine_queue::ArrayQueue;
+use engine_queue::SegQueue;
 use engine_sched::Scheduler;
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let scheduler = Scheduler::builder().workers(2).build()?;
-    let lines = Arc::new(ArrayQueue::new(8));
-    let words = Arc::new(StripedCounter::new());
-    for line in ["to be", "or not", "to be"] {
-        lines.push(line)?;
+static LINES: SegQueue<&str> = SegQueue::new();
+static WORDS: StripedCounter = StripedCounter::new();
+
+async fn count() {
+    while let Some(line) = LINES.pop() {
+        WORDS.add(line.split(' ').count() as u64);
     }
-    let tasks = [(); 2].map(|()| {
-        let (lines, words) = (lines.clone(), words.clone());
-        scheduler.spawn(async move {
-            while let Some(line) = lines.pop() {
-                words.add(line.split(' ').count() as u64);
-            }
-        })
-    });
-    for task in tasks {
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let scheduler = Scheduler::builder().workers(2).build()?;
+    for line in ["to be", "or not", "to be"] {
+        LINES.push(line);
+    }
+    for task in [count(), count()].map(|task| scheduler.spawn(task)) {
         scheduler.block_on(task)?;
     }
-    println!("{} words", words.sum());
+    println!("{} words", WORDS.sum());
     Ok(())
 }

@@ -19,7 +19,7 @@ pub(crate) struct BlockingPool {
     state: Mutex<State>,
     /// Work has come, or the end.
     changed: Condvar,
-    /// The last thread has ended, or something has been injected.
+    /// The last thread has ended.
     ended: Condvar,
     limit: usize,
     keep_alive: Duration,
@@ -31,8 +31,6 @@ struct State {
     /// Threads that wait on `changed`.
     idle: usize,
     stopped: bool,
-    /// Something has been injected, and `wait_stopped` has not seen to it.
-    injected: bool,
 }
 
 impl BlockingPool {
@@ -43,7 +41,6 @@ impl BlockingPool {
                 threads: 0,
                 idle: 0,
                 stopped: false,
-                injected: false,
             }),
             changed: Condvar::new(),
             ended: Condvar::new(),
@@ -62,10 +59,10 @@ impl BlockingPool {
         }
         let mut state = self.state.lock();
         if state.stopped {
-            // Not cancelled here: this thread may be anybody's, and the drop of the closure
-            // may wait for the end.
+            // The last worker cancels it. Not this thread: the drop of what the closure
+            // holds may ask for the shutdown, and would wait here for itself.
             drop(state);
-            self.inject([runnable], shared);
+            shared.inject(runnable);
             return;
         }
         state.queue.push_back(runnable);
@@ -105,17 +102,11 @@ impl BlockingPool {
         }
         // Nobody would ever take what is queued.
         let stranded = std::mem::take(&mut state.queue);
+        self.ended.notify_all();
         drop(state);
-        self.inject(stranded, shared);
-    }
-
-    /// Gives closures that no thread will take to the workers, or to the one that clears.
-    fn inject(&self, closures: impl IntoIterator<Item = Runnable>, shared: &Shared) {
-        for runnable in closures {
+        for runnable in stranded {
             shared.inject(runnable);
         }
-        self.state.lock().injected = true;
-        self.ended.notify_all();
     }
 
     /// The loop of a thread.
@@ -146,8 +137,8 @@ impl BlockingPool {
         }
     }
 
-    /// Cancels what is queued, and has the threads end after what they run.
-    pub(crate) fn stop(&self) {
+    /// Cancels what is queued, and tells the threads to end after what they run.
+    pub(crate) fn begin_stop(&self) {
         let mut state = self.state.lock();
         state.stopped = true;
         let queued = std::mem::take(&mut state.queue);
@@ -156,20 +147,12 @@ impl BlockingPool {
         queued.into_iter().for_each(cancel);
     }
 
-    /// Waits until all threads have ended, after [`stop`](Self::stop).
-    ///
-    /// A thread may wait for a closure that has come too late and been injected:
-    /// `cancel_injected` is called when there is one.
-    pub(crate) fn wait_stopped(&self, cancel_injected: impl Fn()) {
+    /// Waits until the threads have ended, or for `timeout`.
+    pub(crate) fn wait_ended(&self, timeout: Duration) {
         let mut state = self.state.lock();
-        while state.threads > 0 {
-            if std::mem::take(&mut state.injected) {
-                drop(state);
-                cancel_injected();
-                state = self.state.lock();
-            } else {
-                self.ended.wait(&mut state);
-            }
+        if state.threads > 0 {
+            // The caller looks again either way.
+            let _ = self.ended.wait_for(&mut state, timeout);
         }
     }
 

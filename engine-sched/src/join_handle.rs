@@ -61,7 +61,7 @@ impl<T> JoinHandle<T> {
         if let State::Spawned(task) = &self.state {
             let meta = task.metadata();
             meta.cancel();
-            if let Some(waker) = meta.registry().waker(meta.key) {
+            if let Some(waker) = meta.home.registry.waker(meta.key) {
                 waker.wake();
             }
         }

@@ -25,7 +25,7 @@
 //! |---|---|
 //! | [`Scheduler`], [`Builder`] | the threads, and the settings to start them with |
 //! | [`Scheduler::spawn`], [`spawn`] | runs a future on the workers |
-//! | [`Scheduler::spawn_blocking`] | runs a closure that blocks on a thread of its own |
+//! | [`Scheduler::spawn_blocking`] | runs a closure that blocks on a thread kept for that |
 //! | [`Scheduler::block_on`] | runs a future on the calling thread |
 //! | [`JoinHandle`], [`JoinError`] | the result of a task, and why there is none |
 //! | [`Driver`] | a reactor that idle workers serve |
@@ -38,14 +38,16 @@
 //!   workers sleep; the argument is in `src/idle/PROTOCOL.md`, and it is model-checked.
 //! - **Panics stay inside.** A panic in a task reaches its [`JoinHandle`]; no worker
 //!   ends by it, and no other task notices.
-//! - **Nothing is lost at the end.** [`Scheduler::shutdown`] drops every task that has
-//!   not ended, on a thread of the scheduler, and every handle resolves.
-//!   [`Scheduler::try_spawn`] after it hands the future back.
+//! - **Every handle resolves.** [`Scheduler::shutdown`] cancels what has not ended: it
+//!   drops every future that the scheduler holds, on a thread of its own. After it,
+//!   [`Scheduler::try_spawn`] hands the future back, and `spawn` drops it where it is
+//!   called.
 //! - **Order.** A worker polls its queue first in, first out. Tasks on different
 //!   workers have no order. One poll in 61 serves the injector first.
 //! - **Fairness.** A task that wakes itself goes to the end of the queue, behind all
 //!   that waits on this worker.
-//! - **Allocation.** One for each task, and one more for a future above 2 KiB.
+//! - **Allocation.** One for each task, and one more for a future of about 2 KiB or more;
+//!   the injector makes a block for 31 tasks, and `block_on` one for its waker.
 //!
 //! # When not to use it
 //!

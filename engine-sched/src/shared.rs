@@ -1,8 +1,11 @@
 //! What all threads of a scheduler share.
 
-use engine_atomic::CachePadded;
+use std::task::Waker;
+use std::time::Duration;
+
 use engine_atomic::sync::Arc;
 use engine_atomic::sync::atomic::{AtomicU32, Ordering::*};
+use engine_atomic::{Backoff, CachePadded};
 use engine_queue::deque::{Injector, Steal, bounded};
 
 use crate::blocking::BlockingPool;
@@ -13,7 +16,7 @@ use crate::idle::Idle;
 use crate::phase::{Phase, Stop};
 use crate::registry::Registry;
 use crate::stats::WorkerStats;
-use crate::task::{Lane, Runnable};
+use crate::task::Runnable;
 
 /// The part of a scheduler that tasks are spawned in: one for each worker, and one
 /// for foreign threads. Each has a registry and a reference count of its own, so
@@ -24,14 +27,6 @@ pub(crate) struct Home {
 }
 
 impl Home {
-    /// Where a task of `lane` is registered.
-    pub(crate) fn registry(&self, lane: Lane) -> &Registry {
-        match lane {
-            Lane::Workers => &self.registry,
-            Lane::Blocking => &self.shared.closures,
-        }
-    }
-
     /// Where threads that are no workers spawn.
     pub(crate) fn foreign(shared: &Arc<Shared>) -> Self {
         let registry = shared.registries.last();
@@ -50,13 +45,14 @@ pub(crate) struct Shared {
     /// The registries of the workers, and last the one of foreign threads.
     pub(crate) registries: Box<[Arc<Registry>]>,
     pub(crate) blocking: BlockingPool,
-    /// The registry of what is spawned for `blocking`, from wherever.
-    closures: Registry,
     pub(crate) hooks: Hooks,
     pub(crate) phase: Phase,
     /// Workers that have not left their loop.
     running: AtomicU32,
 }
+
+/// How often the end looks for tasks that are still on their way, while closures run.
+const CLOSURE_POLL: Duration = Duration::from_millis(1);
 
 /// What a worker shows to the others.
 pub(crate) struct Remote {
@@ -82,7 +78,6 @@ impl Shared {
             workers: stealers.into_iter().map(remote).collect(),
             registries: (0..=count).map(|_| Arc::new(Registry::new())).collect(),
             blocking,
-            closures: Registry::new(),
             hooks,
             phase: Phase::new(),
             running: AtomicU32::new(u32::try_from(count).expect("the builder limits the workers")),
@@ -130,40 +125,33 @@ impl Shared {
     /// Cancels every task, with all workers gone.
     fn clear(&self) {
         let wakers: Vec<_> = self.registries.iter().flat_map(|r| r.close()).collect();
-        // A closure is due until it ends: there is none to wake.
-        drop(self.closures.close());
-        self.blocking.stop();
-        // Due tasks are in the injector; waking the others puts them there.
-        wakers.into_iter().for_each(std::task::Waker::wake);
-        self.cancel_injected(|| self.live_futures() == 0);
-        // Only now: closures that have begun run to their end, and may wait for a task.
-        self.blocking.wait_stopped(|| self.cancel_injected(|| true));
-        self.cancel_injected(|| self.live_tasks() == 0);
-        self.phase.finish();
-    }
-
-    /// Cancels what is in the injector, until `done`: a task that a foreign thread is
-    /// waking or spawning right now arrives a moment later.
-    fn cancel_injected(&self, done: impl Fn() -> bool) {
-        let backoff = engine_atomic::Backoff::new();
+        // Closures that have begun run to their end. They may wait for tasks: these are
+        // cancelled while the closures run, not after them.
+        self.blocking.begin_stop();
+        // Due tasks are in the injector; waking the others puts them there. A task
+        // that a foreign thread is waking right now arrives a moment later.
+        wakers.into_iter().for_each(Waker::wake);
+        let backoff = Backoff::new();
         loop {
             match self.injector.steal() {
                 Steal::Success(runnable) => {
                     backoff.reset();
                     cancel(runnable);
                 }
-                Steal::Empty if done() => return,
+                Steal::Empty if self.live_tasks() == 0 => break,
+                // A closure still runs: no need to look all the time.
+                Steal::Empty if backoff.is_completed() => self.blocking.wait_ended(CLOSURE_POLL),
                 Steal::Empty | Steal::Retry => backoff.snooze(),
             }
         }
+        while self.blocking.counts().0 > 0 {
+            self.blocking.wait_ended(CLOSURE_POLL);
+        }
+        self.phase.finish();
     }
 
-    /// Tasks and closures that have been spawned and have not ended.
+    /// Tasks that have been spawned and have not ended.
     pub(crate) fn live_tasks(&self) -> usize {
-        self.live_futures() + self.closures.live()
-    }
-
-    fn live_futures(&self) -> usize {
         self.registries.iter().map(|registry| registry.live()).sum()
     }
 }

@@ -14,7 +14,6 @@ use engine_atomic::sync::Arc;
 use engine_atomic::sync::atomic::{AtomicBool, Ordering::*};
 
 use crate::context;
-use crate::registry::Registry;
 use crate::shared::Home;
 
 /// A task that is due to be polled.
@@ -59,17 +58,13 @@ pub(crate) enum Lane {
 /// Kept beside the future, and readable through every reference to the task.
 pub(crate) struct Meta {
     pub(crate) home: Arc<Home>,
-    /// The task's entry in its [`registry`](Self::registry).
+    /// The task's entry in the registry of `home`.
     pub(crate) key: u32,
     pub(crate) lane: Lane,
     cancelled: AtomicBool,
 }
 
 impl Meta {
-    pub(crate) fn registry(&self) -> &Registry {
-        self.home.registry(self.lane)
-    }
-
     /// Makes the next poll drop the future.
     pub(crate) fn cancel(&self) {
         // Relaxed: whoever cancels then wakes the task, and the wake-up, as well as
@@ -94,7 +89,7 @@ where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    let Some(entry) = home.registry(lane).reserve() else {
+    let Some(entry) = home.registry.reserve() else {
         return Err(future);
     };
     let meta = Meta {
@@ -178,6 +173,6 @@ impl<F: Future> Future for TaskFuture<'_, F> {
 
 impl<F> Drop for TaskFuture<'_, F> {
     fn drop(&mut self) {
-        self.meta.registry().remove(self.meta.key);
+        self.meta.home.registry.remove(self.meta.key);
     }
 }

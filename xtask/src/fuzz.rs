@@ -51,8 +51,8 @@ pub fn run(report: &mut Report, options: &Options) {
             .arg(&name)
             .words("--")
             .arg(format!("-runs={}", options.runs))
-            // Long inputs from the start: a short run would not grow that far.
-            .words("-len_control=0 -max_len=1024 -print_final_stats=1")
+            // A hang is a failure. Long inputs from the start: a short run would not grow that far.
+            .words("-timeout=30 -len_control=0 -max_len=1024 -print_final_stats=1")
             .path_var("CARGO_TARGET_DIR", &target("fuzz"));
         report.command(&format!("fuzz: {name}"), &cmd);
     }

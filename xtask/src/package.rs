@@ -90,7 +90,9 @@ fn build() -> Result<(), String> {
     for krate in CRATES {
         let file = file(krate)?;
         let untar = Cmd::new("tar")
-            .words("-xzf")
+            // Not the packed times, which are the same in every package: cargo would take
+            // what it built of the last one for built of this one.
+            .words("-xzmf")
             .arg(file.to_string_lossy())
             .folder(&folder);
         println!("$ {untar}");

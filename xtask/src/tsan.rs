@@ -46,6 +46,8 @@ fn cmd(host: &str, krate: &str, example: &str) -> Cmd {
         "--cfg engine_tsan",
         "-Cdebuginfo=1",
     ]);
+    let suppressions = root().join("xtask/tsan.supp");
+    let suppressions = suppressions.display();
     Cmd::nightly("run --profile model -p")
         .arg(krate)
         .words("--example")
@@ -55,7 +57,10 @@ fn cmd(host: &str, krate: &str, example: &str) -> Cmd {
         .arg(host)
         .var(name, flags)
         .path_var("CARGO_TARGET_DIR", &target("tsan"))
-        .var("TSAN_OPTIONS", "halt_on_error=1")
+        .var(
+            "TSAN_OPTIONS",
+            format!("halt_on_error=1 suppressions={suppressions}"),
+        )
 }
 
 fn programs() -> Vec<(&'static str, String)> {

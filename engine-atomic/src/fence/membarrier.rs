@@ -14,7 +14,7 @@
 //! compiler fence keeps stores and loads in program order), and these see
 //! what precedes the `heavy`, whose thread passed a full fence before P.
 //!
-//! This is argued and hammered (`tests/fence.rs`), not modelled: no checker knows the
+//! This is argued and stress-tested (`tests/fence.rs`), not modelled: no checker knows the
 //! system call. The other strategy is `symmetric.rs`, which is what the models check.
 
 use rustix::io::Errno;

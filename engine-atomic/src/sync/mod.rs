@@ -34,6 +34,9 @@ mod native;
 #[cfg(not(any(engine_loom, engine_shuttle)))]
 pub use native::*;
 
+#[cfg(all(feature = "std", engine_tsan, not(any(engine_loom, engine_shuttle))))]
+mod tsan;
+
 #[cfg(engine_loom)]
 mod loom;
 #[cfg(engine_loom)]

@@ -2,11 +2,13 @@
 
 #[cfg(feature = "alloc")]
 pub use alloc::sync::Arc;
+#[cfg(all(feature = "std", not(engine_tsan)))]
+pub use std::sync::{Condvar, Mutex, MutexGuard};
 #[cfg(feature = "std")]
-pub use std::{
-    sync::{Condvar, Mutex, MutexGuard},
-    thread, thread_local,
-};
+pub use std::{thread, thread_local};
+
+#[cfg(all(feature = "std", engine_tsan))]
+pub use super::tsan::{Condvar, Mutex, MutexGuard};
 
 #[cfg(feature = "std")]
 pub use crate::futex;

@@ -81,7 +81,7 @@ fn assert_fifo(takers: &[Vec<usize>], mut items: Vec<usize>) {
 
 #[test]
 fn one_slot_is_used_in_turns() {
-    check("one_slot_is_used_in_turns", Budget::exhaustive(), || {
+    check("one_slot_is_used_in_turns", Budget::preemptions(4), || {
         let queue = filled(1, 0..0);
         let pusher = pusher(&queue, vec![0, 1]);
         let popper = popper(&queue, 2);
@@ -273,6 +273,24 @@ fn len_is_never_too_short() {
             })
         };
         let watcher = watch(&queue, 1..=2);
+        other.join().unwrap();
+        watcher.join().unwrap();
+    });
+}
+
+/// A `force_push` is a pop and a push: of three items it leaves two for a moment.
+#[test]
+fn len_during_force_push() {
+    check("len_during_force_push", Budget::exhaustive(), || {
+        let queue = filled(3, 0..2);
+        let other = {
+            let queue = queue.clone();
+            thread::spawn(move || {
+                queue.push(2).unwrap();
+                assert_eq!(queue.force_push(3), Some(0));
+            })
+        };
+        let watcher = watch(&queue, 2..=3);
         other.join().unwrap();
         watcher.join().unwrap();
     });

@@ -137,7 +137,7 @@ impl<T> Ring<T> {
     #[inline]
     pub(super) fn push(&self, item: T) -> Result<(), T> {
         self.push_or_else(item, |item, tail| {
-            // Relaxed: ordered by the fence in `push_or_else`.
+            // Relaxed: ordered by the fence in `push_contended`.
             let head = self.head.stamp.load(Relaxed);
             match head.wrapping_add(self.lap) == tail {
                 true => Err(item),
@@ -151,11 +151,12 @@ impl<T> Ring<T> {
             let head = tail.wrapping_sub(self.lap);
             // { lap, index } -> the next slot's, if the queue is full: head and tail
             // are on one slot. That claims its item, as a pop does.
-            // Release: as in `claim`. Relaxed on failure: not full, try to push.
+            // Relaxed: the fence in `push_contended`, just before, is the release that `claim`
+            // needs here. On failure the queue is not full: try to push.
             let claimed =
                 self.head
                     .stamp
-                    .compare_exchange(head, self.after(head), Release, Relaxed);
+                    .compare_exchange(head, self.after(head), Relaxed, Relaxed);
             if claimed.is_err() {
                 return Ok(item);
             }
@@ -166,7 +167,7 @@ impl<T> Ring<T> {
             self.tail.stamp.swap(self.after(tail), Release);
             let slot = self.slot(tail);
             let oldest = slot.item.with_mut(|slot| {
-                // SAFETY: (1) initialised, and that happened before: `push_or_else` has
+                // SAFETY: (1) initialised, and that happened before: `push_contended` has
                 // loaded the stamp that says so with Acquire, and only who claims the
                 // slot changes it; (2) that is us: the CAS moved the head past it.
                 let slot = unsafe { &mut *slot };
@@ -175,7 +176,7 @@ impl<T> Ring<T> {
                 unsafe { oldest.assume_init() }
             });
             // { lap, i } + 1 -> { lap + 1, i } + 1
-            // Release: publishes the item; pairs with the Acquire load in `pop`.
+            // Release: publishes the item; pairs with the Acquire load in `stamp`.
             slot.stamp.store(tail.wrapping_add(1), Release);
             Err(oldest)
         });
@@ -185,28 +186,38 @@ impl<T> Ring<T> {
     /// Appends `item`. When the queue looks full, `full(item, tail)` decides: `Ok`
     /// gives the item back to try again, and `Err` ends it.
     #[inline]
-    fn push_or_else(&self, mut item: T, full: impl Fn(T, Word) -> Result<T, T>) -> Result<(), T> {
-        let backoff = Backoff::new();
+    fn push_or_else(&self, item: T, full: impl Fn(T, Word) -> Result<T, T>) -> Result<(), T> {
         let mut lost = 0;
-        // Relaxed, also below: where to look. The CAS verifies it.
+        // Relaxed: where to look. The CAS verifies it.
+        let tail = self.tail.stamp.load(Relaxed);
+        if self.stamp(tail) == tail
+            && let Claim::Won = self.claim(&self.tail, tail, &mut lost)
+        {
+            // SAFETY: the stamp said empty, and the CAS gave us the slot.
+            unsafe { self.fill(tail, item) };
+            return Ok(());
+        }
+        self.push_contended(item, lost, full)
+    }
+
+    /// The rest of `push_or_else`: the first look or the first CAS did not do.
+    #[cold]
+    fn push_contended(
+        &self,
+        mut item: T,
+        mut lost: usize,
+        full: impl Fn(T, Word) -> Result<T, T>,
+    ) -> Result<(), T> {
+        let backoff = Backoff::new();
+        // Relaxed, also below: as above.
         let mut tail = self.tail.stamp.load(Relaxed);
         loop {
-            let slot = self.slot(tail);
-            // Acquire: the pop that left this stamp has moved its item out; pairs with
-            // the Release stores in `pop`.
-            let stamp = slot.stamp.load(Acquire);
+            let stamp = self.stamp(tail);
             if stamp == tail {
                 match self.claim(&self.tail, tail, &mut lost) {
                     Claim::Won => {
-                        slot.item.with_mut(|slot| {
-                            // SAFETY: the CAS gave us the slot, and its stamp said that it
-                            // was empty and left.
-                            unsafe { (*slot).write(item) };
-                        });
-                        // { lap, i } -> { lap, i } + 1
-                        // Release: publishes the item; pairs with the Acquire loads in
-                        // `pop` and `push_or_else`.
-                        slot.stamp.store(tail.wrapping_add(1), Release);
+                        // SAFETY: the stamp said empty, and the CAS gave us the slot.
+                        unsafe { self.fill(tail, item) };
                         return Ok(());
                     }
                     Claim::Lost(now) => {
@@ -237,28 +248,32 @@ impl<T> Ring<T> {
 
     #[inline]
     pub(super) fn pop(&self) -> Option<T> {
-        let backoff = Backoff::new();
         let mut lost = 0;
-        // Relaxed, also below: where to look. The CAS verifies it.
+        // Relaxed: where to look. The CAS verifies it.
+        let head = self.head.stamp.load(Relaxed);
+        if self.stamp(head) == head.wrapping_add(1)
+            && let Claim::Won = self.claim(&self.head, head, &mut lost)
+        {
+            // SAFETY: the stamp said that there is an item, and the CAS gave us the slot.
+            return Some(unsafe { self.empty(head) });
+        }
+        self.pop_contended(lost)
+    }
+
+    /// The rest of `pop`: the first look or the first CAS did not do.
+    #[cold]
+    fn pop_contended(&self, mut lost: usize) -> Option<T> {
+        let backoff = Backoff::new();
+        // Relaxed, also below: as above.
         let mut head = self.head.stamp.load(Relaxed);
         loop {
-            let slot = self.slot(head);
-            // Acquire: receives the item; pairs with the Release stores in `push_or_else`
-            // and `force_push`.
-            let stamp = slot.stamp.load(Acquire);
+            let stamp = self.stamp(head);
             if stamp == head.wrapping_add(1) {
                 match self.claim(&self.head, head, &mut lost) {
                     Claim::Won => {
-                        let item = slot.item.with(|slot| {
-                            // SAFETY: (1) initialised, by the stamp; (2) the CAS gave us
-                            // the slot, so this is the only read of its item.
-                            unsafe { slot.cast::<T>().read() }
-                        });
-                        // { lap, i } + 1 -> { lap + 1, i }
-                        // Release: our read is over; pairs with the Acquire load in
-                        // `push_or_else`.
-                        slot.stamp.store(head.wrapping_add(self.lap), Release);
-                        return Some(item);
+                        // SAFETY: the stamp said that there is an item, and the CAS gave
+                        // us the slot.
+                        return Some(unsafe { self.empty(head) });
                     }
                     Claim::Lost(now) => {
                         head = now;
@@ -268,7 +283,7 @@ impl<T> Ring<T> {
             } else if stamp == head {
                 // The slot waits for this lap's item: empty, or being pushed.
                 //
-                // `None` must not come from an old value: as in `push_or_else`, with
+                // `None` must not come from an old value: as in `push_contended`, with
                 // their push. (`two_queues_are_not_both_empty`)
                 fence(SeqCst);
                 // Relaxed: ordered by the fence.
@@ -284,6 +299,51 @@ impl<T> Ring<T> {
                 head = self.head.stamp.load(Relaxed);
             }
         }
+    }
+
+    /// The stamp of the slot that an end at `at` stands on.
+    #[inline]
+    fn stamp(&self, at: Word) -> Word {
+        // Acquire: a popper receives the item, and a pusher the end of the last read;
+        // pairs with the Release stores in `fill`, `force_push` and `empty`.
+        self.slot(at).stamp.load(Acquire)
+    }
+
+    /// Puts the item into the slot that the tail was moved past.
+    ///
+    /// # Safety
+    ///
+    /// `stamp(tail)` was `tail`, and then the caller moved the tail past it.
+    #[inline]
+    unsafe fn fill(&self, tail: Word, item: T) {
+        let slot = self.slot(tail);
+        slot.item.with_mut(|slot| {
+            // SAFETY: by the stamp the slot is empty, and whoever emptied it is done; by
+            // the claim nobody else touches it.
+            unsafe { (*slot).write(item) };
+        });
+        // { lap, i } -> { lap, i } + 1
+        // Release: publishes the item; pairs with the Acquire load in `stamp`.
+        slot.stamp.store(tail.wrapping_add(1), Release);
+    }
+
+    /// Takes the item out of the slot that the head was moved past.
+    ///
+    /// # Safety
+    ///
+    /// `stamp(head)` was `head + 1`, and then the caller moved the head past it.
+    #[inline]
+    unsafe fn empty(&self, head: Word) -> T {
+        let slot = self.slot(head);
+        let item = slot.item.with(|slot| {
+            // SAFETY: by the stamp the slot is initialised, and that happened before; by
+            // the claim this is the only read of its item.
+            unsafe { slot.cast::<T>().read() }
+        });
+        // { lap, i } + 1 -> { lap + 1, i }
+        // Release: our read is over; pairs with the Acquire load in `stamp`.
+        slot.stamp.store(head.wrapping_add(self.lap), Release);
+        item
     }
 
     pub(super) fn len(&self) -> usize {

@@ -85,7 +85,8 @@ impl<T> Block<T> {
         live::add(-1);
         // SAFETY: it came from `Box` in `alloc`, all its fields are initialised, and
         // by contract it is ours alone.
-        drop(unsafe { Box::from_raw(block.as_ptr()) });
+        let block = unsafe { Box::from_raw(block.as_ptr()) };
+        block.verify_ours();
     }
 
     /// Makes the block as new.
@@ -96,10 +97,19 @@ impl<T> Block<T> {
     pub(super) unsafe fn reset(block: NonNull<Self>) {
         // SAFETY: ours alone, by contract.
         let block = unsafe { block.as_ref() };
+        block.verify_ours();
         // Relaxed, both: whoever gets the block next gets it by a Release.
         block.next.store(ptr::null_mut(), Relaxed);
         for slot in &block.slots {
             slot.state.store(0, Relaxed);
+        }
+    }
+
+    /// Enters every slot as a writer: nothing, but the checkers then verify that all
+    /// earlier accesses happened before.
+    fn verify_ours(&self) {
+        for slot in &self.slots {
+            slot.value.with_mut(|_| ());
         }
     }
 

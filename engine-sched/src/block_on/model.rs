@@ -4,8 +4,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 use engine_atomic::sync::cell::UnsafeCell;
-use engine_atomic::sync::{Arc, thread};
-use engine_lock::Mutex;
+use engine_atomic::sync::{Arc, Mutex, thread};
 use testkit::model::{Budget, check};
 
 use super::block_on;
@@ -13,6 +12,7 @@ use super::block_on;
 /// A value that another thread delivers, and nothing but the wake-up says so.
 struct Delivery {
     value: UnsafeCell<u32>,
+    /// The facade's: a step for the checker, where engine-lock's would be many.
     waker: Mutex<Option<Waker>>,
 }
 
@@ -33,7 +33,7 @@ impl Future for Receive {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<u32> {
         if !self.polled {
             self.polled = true;
-            *self.delivery.waker.lock() = Some(cx.waker().clone());
+            *self.delivery.waker.lock().unwrap() = Some(cx.waker().clone());
             return Poll::Pending;
         }
         // SAFETY: the wake-up that led here came after the write.
@@ -51,7 +51,7 @@ fn run(wakes: usize) {
         let delivery = delivery.clone();
         move || {
             let waker = loop {
-                if let Some(waker) = delivery.waker.lock().take() {
+                if let Some(waker) = delivery.waker.lock().unwrap().take() {
                     break waker;
                 }
                 thread::yield_now();

@@ -116,8 +116,11 @@ impl Idle {
     /// Claims and wakes every sleeper: after a change that all must see, such as
     /// the end.
     pub(crate) fn wake_all(&self) {
-        // SeqCst: fence P, for a change other than a push.
-        fence(SeqCst);
+        // Release: enough here, because the bits are taken unread, by an RMW. Either a
+        // worker's fetch_or is before our swap, which then returns its bit; or it reads
+        // what our swap wrote, and with this fence and its own fence S behind it, its
+        // last look sees the change.
+        fence(Release);
         for (group, sleepers) in self.sleepers.iter().enumerate() {
             // asleep -> claimed, for each bit set
             // Acquire: as in `wake_one`.

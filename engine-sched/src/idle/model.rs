@@ -2,6 +2,7 @@
 
 use engine_atomic::futex;
 use engine_atomic::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering::*};
+use engine_atomic::sync::cell::UnsafeCell;
 use engine_atomic::sync::{Arc, thread};
 use engine_queue::deque::bounded;
 use testkit::model::{Budget, check, check_large};
@@ -244,10 +245,17 @@ fn eight_workers_four_pushers() {
 struct Events {
     /// `EVENT` and `UNPARKED`.
     word: AtomicU32,
+    /// Touched in `park`, by one worker after the other.
+    parks: UnsafeCell<usize>,
     /// std's, here and below: the checkers' have no weak references, and counting
     /// references is no part of the protocol.
     world: std::sync::Weak<World>,
 }
+
+// SAFETY: `parks` is touched by whoever has the seat; the checkers verify it.
+unsafe impl Sync for Events {}
+// SAFETY: plain data.
+unsafe impl Send for Events {}
 
 const EVENT: u32 = 1;
 const UNPARKED: u32 = 2;
@@ -261,6 +269,8 @@ impl Events {
 
 impl Driver for std::sync::Arc<Events> {
     fn park(&self) {
+        // SAFETY: this worker has the seat.
+        self.parks.with_mut(|parks| unsafe { *parks += 1 });
         loop {
             let seen = self.word.swap(0, Acquire);
             if seen & EVENT != 0 {
@@ -293,6 +303,7 @@ fn driven(workers: usize) {
     let world = std::sync::Arc::new_cyclic(|world| {
         let driver = std::sync::Arc::new(Events {
             word: AtomicU32::new(0),
+            parks: UnsafeCell::new(0),
             world: world.clone(),
         });
         events = Some(driver.clone());

@@ -2,6 +2,7 @@
 
 use alloc::alloc::Layout;
 use alloc::boxed::Box;
+use core::cell::Cell;
 use core::iter;
 use core::mem::MaybeUninit;
 
@@ -101,24 +102,24 @@ impl<T> Ring<T> {
         self.tail.load(Relaxed)
     }
 
-    /// The first position that may not be written yet. The owner may write
-    /// everything before it, plus one capacity.
-    pub(super) fn free_until(&self) -> u32 {
-        // Acquire: the thieves' last reads of the slots before `steal` are over;
-        // pairs with the Release in `Booking::drop`.
-        Head(self.head.load(Acquire)).steal()
+    /// The head now, for the owner: it may write everything before `steal`, plus one
+    /// capacity.
+    pub(super) fn head(&self) -> Head {
+        // Acquire: the thieves' last reads of the slots before `steal` are over; pairs
+        // with the Release in `Booking::drop`.
+        Head(self.head.load(Acquire))
     }
 
     /// Writes one item, unpublished.
     ///
     /// # Safety
     ///
-    /// (1) The caller is the owner; (2) `tail <= position < free_until + capacity`
-    /// for some answer of `free_until`.
+    /// (1) The caller is the owner; (2) `tail <= position < steal + capacity` for some
+    /// head that it has seen.
     pub(super) unsafe fn write(&self, position: u32, item: T) {
         self.slot(position).with_mut(|slot| {
             // SAFETY: (1) the owner is the only writer; (2) by the bound the slot's
-            // last item was moved out, and by the Acquire load in `free_until` that
+            // last item was moved out, and by the Acquire with which the head was seen that
             // happened before; (3) nobody reads it before `publish`.
             unsafe { (*slot).write(item) };
         });
@@ -135,36 +136,50 @@ impl<T> Ring<T> {
         self.tail.store(tail, Release);
     }
 
-    /// Claims the oldest items, at most `max_of(how many there are)`, for the owner.
-    /// `None` when there is none.
+    /// Claims the oldest items, at most `max_of(how many there are)`, for the owner:
+    /// the first position and how many. `None` when there is none.
+    ///
+    /// `seen` is a head that the owner has seen, from where it tries first: a load
+    /// would only bring in a line that the CAS needs anyway. An old head is harmless.
+    /// It lets the CAS fail; and as `real` only grows, nothing to claim from there is
+    /// nothing to claim.
     ///
     /// # Safety
     ///
     /// (1) The caller is the owner; (2) it takes each position of the answer before
     /// it writes again.
-    pub(super) unsafe fn claim(&self, max_of: impl Fn(u32) -> u32) -> Option<(u32, u32)> {
+    pub(super) unsafe fn claim(
+        &self,
+        seen: &Cell<Head>,
+        max_of: impl Fn(u32) -> u32,
+    ) -> Option<(u32, u32)> {
         let tail = self.tail();
-        // Relaxed: the owner's items were written by the owner.
-        let mut head = Head(self.head.load(Relaxed));
         loop {
+            let head = seen.get();
             let len = tail.wrapping_sub(head.real());
+            // The owner writes at most one capacity beyond the `steal` of `seen`.
             debug_assert!(len <= self.capacity());
             if len == 0 {
                 return None;
             }
             let count = max_of(len).min(len);
+            let next = head.popped(count);
             // {real, lag} -> {real + count, lag == 0 ? 0 : lag + count}
-            // Release: who sees the claim sees the pushes before it; pairs with the Acquire
-            // load in `len`. (`a_pop_shows_the_pushes_before_it`) The slots were written by
-            // this thread, hence no Acquire. Being an RMW it keeps the release sequence of an
-            // earlier `Booking::drop` alive for `free_until`.
+            // Release on success: who sees the claim sees the pushes before it; pairs with
+            // the Acquire load in `len`. (`a_pop_shows_the_pushes_before_it`) The slots were
+            // written by this thread, hence no Acquire. Being an RMW it keeps the release
+            // sequence of an earlier `Booking::drop` alive for `head`.
+            // Acquire on failure: as in `head`.
             match self
                 .head
-                .compare_exchange_weak(head.0, head.popped(count).0, Release, Relaxed)
+                .compare_exchange_weak(head.0, next.0, Release, Acquire)
             {
-                Ok(_) => return Some((head.real(), count)),
+                Ok(_) => {
+                    seen.set(next);
+                    return Some((head.real(), count));
+                }
                 // A thief was faster, or has finished.
-                Err(now) => head = Head(now),
+                Err(now) => seen.set(Head(now)),
             }
         }
     }
@@ -264,8 +279,8 @@ impl<T> Booking<'_, T> {
 impl<T> Drop for Booking<'_, T> {
     fn drop(&mut self) {
         // {real, lag} -> {real, 0}
-        // Release: our reads of the slots are over; pairs with the Acquire load in
-        // `free_until`.
+        // Release: our reads of the slots are over; pairs with the Acquire in `head` and
+        // `claim`.
         self.ring.head.fetch_and(Head::RELEASE, Release);
     }
 }

@@ -8,6 +8,10 @@ use super::Worker;
 use super::ring::Ring;
 use crate::deque::Steal;
 
+/// The most items of a batch without a limit of its own, as in crossbeam: while a
+/// thief moves items the others are turned away, so one steal must not take long.
+const MAX_BATCH: usize = 32;
+
 /// A thief's end of a bounded deque: it takes the oldest items.
 ///
 /// `Clone`, `Send` and `Sync`. See the [module](super) for example and
@@ -31,17 +35,18 @@ impl<T> Stealer<T> {
         })
     }
 
-    /// Moves the older half of the items, rounded up, to `dest`, in their order:
-    /// as many as `dest` has room for.
+    /// Moves the older half of the items, rounded up, to `dest`, in their order: at
+    /// most 32, and as many as `dest` has room for.
     ///
     /// `Empty` also when `dest` is full: then nothing can be moved, and trying
     /// again does not help. Stealing from oneself moves nothing; it is a `Success`
     /// unless the deque is empty.
     pub fn steal_batch(&self, dest: &Worker<T>) -> Steal<()> {
-        self.batch(dest, self.ring.capacity())
+        self.batch(dest, self.clamp(MAX_BATCH))
     }
 
-    /// As [`steal_batch`](Self::steal_batch), but at most `limit` items.
+    /// As [`steal_batch`](Self::steal_batch), but at most `limit` items, which may be
+    /// more than 32.
     ///
     /// # Panics
     ///
@@ -51,15 +56,15 @@ impl<T> Stealer<T> {
     }
 
     /// Takes the oldest item and moves the rest of the older half, rounded up, to
-    /// `dest`, in their order: as many as `dest` has room for.
+    /// `dest`, in their order: at most 32 together, and as many as `dest` has room for.
     ///
     /// Stealing from oneself is a `pop`.
     pub fn steal_batch_and_pop(&self, dest: &Worker<T>) -> Steal<T> {
-        self.batch_and_pop(dest, self.ring.capacity())
+        self.batch_and_pop(dest, self.clamp(MAX_BATCH))
     }
 
     /// As [`steal_batch_and_pop`](Self::steal_batch_and_pop), but at most `limit`
-    /// items together with the one that is returned.
+    /// items together with the one that is returned, which may be more than 32.
     ///
     /// # Panics
     ///

@@ -127,6 +127,18 @@ fn batches_stop_at_the_limit_and_at_the_room() {
     assert_eq!(drain(&dest), [0, 1, 4]);
     assert_eq!(drain(&victim), [5, 6, 7]);
 
+    let (victim, dest) = (filled(256, 0..200), filled(256, 0..0));
+    let stealer = victim.stealer();
+    assert_eq!(stealer.steal_batch(&dest), Steal::Success(()));
+    assert_eq!(dest.len(), 32);
+    assert_eq!(stealer.steal_batch_and_pop(&dest), Steal::Success(32));
+    assert_eq!(dest.len(), 32 + 31);
+    assert_eq!(
+        stealer.steal_batch_with_limit(&dest, 100),
+        Steal::Success(())
+    );
+    assert_eq!((dest.len(), victim.len()), (32 + 31 + 68, 68));
+
     let (victim, dest) = (filled(8, 0..8), filled(2, 50..51));
     assert_eq!(victim.stealer().steal_batch(&dest), Steal::Success(()));
     assert_eq!(dest.len(), 2);
@@ -185,7 +197,8 @@ fn a_stalled_thief() {
         // SAFETY: written above.
         unsafe { ring.publish(tail.wrapping_add(1)) };
     }
-    let free = ring.free_until();
+    let seen = std::cell::Cell::new(ring.head());
+    let free = ring.head().steal();
     let booking = match ring.book(4) {
         Steal::Success(booking) => booking,
         other => panic!("{other:?}"),
@@ -194,17 +207,17 @@ fn a_stalled_thief() {
     assert!(ring.book(1).is_retry());
     assert_eq!(ring.len(), 2);
     // SAFETY: one thread; the item is taken next.
-    let (position, count) = unsafe { ring.claim(|_| 1) }.unwrap();
+    let (position, count) = unsafe { ring.claim(&seen, |_| 1) }.unwrap();
     assert_eq!(count, 1);
     // SAFETY: claimed, and not written since.
     assert_eq!(unsafe { ring.take(position) }, 2);
-    assert_eq!(ring.free_until(), free, "popped behind a booking");
+    assert_eq!(ring.head().steal(), free, "popped behind a booking");
     for n in 0..2 {
         // SAFETY: booked, each once.
         assert_eq!(unsafe { booking.take(n) }, n);
     }
     drop(booking);
-    assert_eq!(ring.free_until(), free.wrapping_add(3));
+    assert_eq!(ring.head().steal(), free.wrapping_add(3));
     assert!(ring.book(1).is_success());
 }
 

@@ -7,6 +7,7 @@ use core::fmt;
 use engine_atomic::sync::Arc;
 
 use super::Stealer;
+use super::head::Head;
 use super::ring::Ring;
 
 /// The owner's end of a bounded deque: it pushes and pops.
@@ -18,9 +19,10 @@ use super::ring::Ring;
 /// dropped with the last of them.
 pub struct Worker<T> {
     ring: Arc<Ring<T>>,
-    /// An answer of `free_until`, so that a push does not read the line that
-    /// thieves write. Also what makes a worker `!Sync`.
-    free_until: Cell<u32>,
+    /// The head as last seen, with Acquire, so that a push does not read the line that
+    /// thieves write, and a pop writes it at once. What is written lies within one
+    /// capacity of its `steal`. Also what makes a worker `!Sync`.
+    seen: Cell<Head>,
 }
 
 impl<T> Worker<T> {
@@ -41,8 +43,8 @@ impl<T> Worker<T> {
     /// As [`new_fifo`](Self::new_fifo), with the counters at `start`.
     pub(crate) fn starting_at(capacity: usize, start: u64) -> Self {
         let ring = Arc::new(Ring::new(capacity, start));
-        let free_until = Cell::new(ring.free_until());
-        Self { ring, free_until }
+        let seen = Cell::new(ring.head());
+        Self { ring, seen }
     }
 
     /// Appends `item`. A plain store: no read-modify-write, no fence.
@@ -65,7 +67,7 @@ impl<T> Worker<T> {
     /// Takes the oldest item.
     pub fn pop(&self) -> Option<T> {
         // SAFETY: (1) `&self` of a `!Sync` handle is the owner; (2) it is taken next.
-        let (first, _) = unsafe { self.ring.claim(|_| 1) }?;
+        let (first, _) = unsafe { self.ring.claim(&self.seen, |_| 1) }?;
         // SAFETY: (1) claimed; (2) once; (3) the owner is here.
         Some(unsafe { self.ring.take(first) })
     }
@@ -82,7 +84,7 @@ impl<T> Worker<T> {
         into.reserve(half(self.ring.len()) as usize);
         // SAFETY: (1) `&self` of a `!Sync` handle is the owner; (2) all are taken
         // next.
-        let Some((first, count)) = (unsafe { self.ring.claim(half) }) else {
+        let Some((first, count)) = (unsafe { self.ring.claim(&self.seen, half) }) else {
             return 0;
         };
         for n in 0..count {
@@ -128,13 +130,13 @@ impl<T> Worker<T> {
     /// How many positions from `tail` on may be written: exact when fewer than
     /// `wanted`.
     fn room(&self, tail: u32, wanted: u32) -> u32 {
-        let room = |free_until| self.ring.capacity() - tail.wrapping_sub(free_until);
-        let known = room(self.free_until.get());
+        let room = |head: Head| self.ring.capacity() - tail.wrapping_sub(head.steal());
+        let known = room(self.seen.get());
         if known >= wanted {
             return known;
         }
-        self.free_until.set(self.ring.free_until());
-        room(self.free_until.get())
+        self.seen.set(self.ring.head());
+        room(self.seen.get())
     }
 
     /// Appends `count` items, `item(0)` first, and publishes them at once. `item`
