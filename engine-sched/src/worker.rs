@@ -72,6 +72,10 @@ impl Worker {
                 None => self.sleep(),
             }
         }
+        if self.searching == Searching::Yes {
+            // The last one or not: nobody has to look after work at the end.
+            let _ = self.shared().idle.end_search();
+        }
     }
 
     fn poll(&mut self, runnable: Runnable) {

@@ -613,6 +613,12 @@ fn the_snapshot_says_what_happens() {
     assert_eq!(during.workers[0].polls, 2);
     assert!(during.to_string().contains("1 live tasks"), "{during}");
     waiting.abort();
+    scheduler.shutdown();
+    let after = scheduler.snapshot();
+    assert_eq!(
+        (after.live_tasks, after.searching, after.sleeping),
+        (0, 0, 0)
+    );
 }
 
 /// At rest: every worker sleeps, and none is switched to any more.
