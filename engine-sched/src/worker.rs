@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use engine_atomic::Backoff;
 use engine_atomic::sync::Arc;
 use engine_queue::deque::Steal;
 use engine_queue::deque::bounded;
@@ -115,6 +116,7 @@ impl Worker {
     /// Takes a task from the injector, and a batch more into the own queue.
     fn take_injected(&mut self) -> Option<Runnable> {
         let shared = self.shared();
+        let backoff = Backoff::new();
         loop {
             match shared.injector.steal_batch_and_pop(&self.context.queue) {
                 Steal::Success(runnable) => {
@@ -127,7 +129,7 @@ impl Worker {
                     return Some(runnable);
                 }
                 Steal::Empty => return None,
-                Steal::Retry => engine_atomic::sync::hint::spin_loop(),
+                Steal::Retry => backoff.snooze(),
             }
         }
     }
