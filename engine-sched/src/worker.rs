@@ -174,7 +174,7 @@ impl Worker {
     }
 
     fn sleep(&mut self) {
-        let shared = self.shared().clone();
+        let shared = self.shared();
         self.context.stats().sleeps.add(1);
         shared.idle.sleep(self.context.index, self.searching, || {
             shared.any_public() || !shared.phase.is_running()

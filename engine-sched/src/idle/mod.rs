@@ -57,15 +57,6 @@ pub(crate) enum Searchers {
     None,
 }
 
-/// How [`Idle::sleep`] ended. Either way the worker counts as a searcher.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Slept {
-    /// The look after announcing the sleep found something.
-    NotAtAll,
-    /// A token came.
-    UntilWoken,
-}
-
 impl Idle {
     pub(crate) fn new(workers: usize, driver: Option<Box<dyn Driver>>) -> Self {
         let padded_word = |_| CachePadded::new(AtomicU64::new(0));
@@ -215,7 +206,7 @@ impl Idle {
         worker: usize,
         searching: Searching,
         anything_to_do: impl FnOnce() -> bool,
-    ) -> Slept {
+    ) {
         let sleepers: &AtomicU64 = &self.sleepers[worker / BITS];
         let bit = 1 << (worker % BITS);
         // awake -> asleep
@@ -233,7 +224,7 @@ impl Idle {
             // Relaxed: if the bit is still ours, no waker ever touched our token.
             if sleepers.fetch_and(!bit, Relaxed) & bit != 0 {
                 self.searching.fetch_add(1, Relaxed);
-                return Slept::NotAtAll;
+                return;
             }
             // Claimed in between: the token must be taken, or it would meet us
             // at the next sleep.
@@ -251,7 +242,6 @@ impl Idle {
                 }
             }
         }
-        Slept::UntilWoken
     }
 
     /// Waits in the driver until a token has come, and takes it.
