@@ -131,8 +131,9 @@ impl Builder {
         self
     }
 
-    /// Calls `hook` on each worker thread after its last task, with the worker's
-    /// index. A panic in it is only counted.
+    /// Calls `hook` on each worker thread after its last poll, with the worker's
+    /// index. A panic in it is only counted. What the shutdown cancels is dropped on these
+    /// threads after that.
     pub fn on_thread_stop(mut self, hook: impl Fn(usize) + Send + Sync + 'static) -> Self {
         self.hooks.on_stop = Some(Box::new(hook));
         self

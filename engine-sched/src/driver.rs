@@ -13,7 +13,9 @@
 ///
 /// - `park` returns after it has handled some events, or soon after an `unpark`. It may
 ///   return for no reason.
-/// - An `unpark` that no `park` has returned for makes the next one return at once.
+/// - An `unpark` that no `park` has returned for makes the next one return at once; a `poll`
+///   in between does not use it up.
+/// - What the caller of an `unpark` did before happens before the return of that `park`.
 /// - `unpark` does not panic. A panic in `park` or `poll`, for example of a waker that it
 ///   calls, ends that call, and is counted.
 ///

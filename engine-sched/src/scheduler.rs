@@ -103,7 +103,8 @@ impl Scheduler {
     ///
     /// Such threads are started when all others are busy, up to
     /// [`Builder::blocking_threads`]; beyond that, closures wait their turn. If the
-    /// system refuses even the first thread, the closure runs on a worker.
+    /// system refuses even the first thread, the closure runs on a worker, where
+    /// [`block_on`](Self::block_on) panics.
     ///
     /// [`JoinHandle::abort`] and [`shutdown`](Self::shutdown) cancel a closure that has
     /// not begun; one that has runs to its end, and `shutdown` waits for it. After a
@@ -147,7 +148,8 @@ impl Scheduler {
     /// Called on a thread of the scheduler itself, by a task or a blocking closure, it
     /// only starts the end and returns: that thread has to finish first.
     ///
-    /// A second call, from any handle, waits for the same end.
+    /// A second call, from any handle, waits for the same end. Two schedulers that are each
+    /// shut down by a task of the other wait for ever.
     pub fn shutdown(&self) {
         self.inner.shutdown();
     }

@@ -253,6 +253,7 @@ impl Idle {
         if entered.is_ok() {
             // A waker turns DRIVING into GIVEN first and calls `unpark` then, so a
             // `park` that begins after this look ends all the same.
+            // Relaxed: the driver orders the swap to GIVEN before the return of that `park`.
             while token.load(Relaxed) == DRIVING {
                 context::catch(|| driver.park());
             }
