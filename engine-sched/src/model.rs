@@ -4,6 +4,8 @@
 //! at ours, so these models are about the scheduler around it. They are too big for
 //! loom; what loom checks is `idle/model.rs`.
 
+use std::time::Duration;
+
 use engine_atomic::sync::Arc;
 use engine_atomic::sync::atomic::{AtomicUsize, Ordering::*};
 use engine_atomic::sync::thread;
@@ -197,6 +199,28 @@ fn blocking_closures_run_and_end_with_the_scheduler() {
             }
             assert!(finished <= 3);
             assert_eq!(scheduler.snapshot().blocking_threads, 0);
+        },
+    );
+}
+
+/// A thread has waited long enough, and ends, just as a closure comes that counts on it.
+#[test]
+fn a_closure_meets_a_thread_that_ends() {
+    check_large(
+        "a_closure_meets_a_thread_that_ends",
+        Budget::default(),
+        || {
+            let scheduler = Scheduler::builder()
+                .workers(1)
+                .blocking_threads(1)
+                .blocking_keep_alive(Duration::from_micros(1))
+                .build()
+                .unwrap();
+            for n in 0..3 {
+                let handle = scheduler.spawn_blocking(move || n);
+                assert_eq!(scheduler.block_on(handle).unwrap(), n);
+            }
+            scheduler.shutdown();
         },
     );
 }
