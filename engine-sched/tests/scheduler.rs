@@ -466,6 +466,26 @@ fn no_task_waits_behind_a_busy_worker() {
 }
 
 #[test]
+fn a_worker_polls_in_order_and_a_task_that_wakes_itself_goes_last() {
+    let scheduler = scheduler(1);
+    let (sender, receiver) = mpsc::channel();
+    let outer = scheduler.spawn(async move {
+        for n in 0..3 {
+            let sender = sender.clone();
+            let task = async move {
+                sender.send(n).unwrap();
+                yield_now().await;
+                sender.send(10 + n).unwrap();
+            };
+            engine_sched::spawn(task).detach();
+        }
+    });
+    scheduler.block_on(outer).unwrap();
+    let order: Vec<_> = receiver.iter().collect();
+    assert_eq!(order, [0, 1, 2, 10, 11, 12]);
+}
+
+#[test]
 fn foreign_tasks_get_through_to_busy_workers() {
     let scheduler = scheduler(1);
     let stop = Arc::new(AtomicUsize::new(0));
