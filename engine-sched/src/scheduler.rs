@@ -17,7 +17,8 @@ use crate::task::{self, Lane};
 /// A running scheduler.
 ///
 /// Clones are handles to the same one. When the last handle is dropped, the
-/// scheduler is shut down as by [`shutdown`](Self::shutdown).
+/// scheduler is shut down as by [`shutdown`](Self::shutdown). A task that holds one keeps
+/// the scheduler running: to spawn from a task, use the free function [`spawn`].
 ///
 /// # Example
 ///
