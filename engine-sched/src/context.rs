@@ -19,7 +19,6 @@ pub(crate) struct WorkerContext {
 }
 
 /// What the current thread is to a scheduler.
-#[derive(Clone)]
 pub(crate) enum Context {
     Worker(Rc<WorkerContext>),
     /// A worker that has left its loop: it drops what is left, and queues nothing.
