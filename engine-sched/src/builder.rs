@@ -8,6 +8,7 @@ use engine_atomic::sync::{Arc, pick, thread};
 use engine_queue::deque::bounded;
 
 use crate::blocking::BlockingPool;
+use crate::context;
 use crate::driver::Driver;
 use crate::scheduler::Scheduler;
 use crate::shared::{Home, Shared};
@@ -69,14 +70,10 @@ impl Hooks {
     }
 }
 
-/// A worker outlives a hook that panics; the panic has been reported by then.
+/// A worker outlives a hook that panics.
 fn call(hook: Option<&Hook>, worker: usize) {
     if let Some(hook) = hook {
-        let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| hook(worker)));
-        if let Err(payload) = caught {
-            // Its drop may panic as well.
-            std::mem::forget(payload);
-        }
+        context::catch(|| hook(worker));
     }
 }
 
@@ -128,14 +125,15 @@ impl Builder {
     }
 
     /// Calls `hook` on each worker thread before it runs its first task, with the
-    /// worker's index. A panic in it is ignored.
+    /// worker's index. A panic in it is only counted.
     pub fn on_thread_start(mut self, hook: impl Fn(usize) + Send + Sync + 'static) -> Self {
         self.hooks.on_start = Some(Box::new(hook));
         self
     }
 
-    /// Calls `hook` on each worker thread after its last task, with the worker's
-    /// index. A panic in it is ignored.
+    /// Calls `hook` on each worker thread after its last poll, with the worker's
+    /// index. A panic in it is only counted. What the shutdown cancels is dropped on these
+    /// threads after that.
     pub fn on_thread_stop(mut self, hook: impl Fn(usize) + Send + Sync + 'static) -> Self {
         self.hooks.on_stop = Some(Box::new(hook));
         self

@@ -1,6 +1,7 @@
 //! Which scheduler the current thread belongs to.
 
 use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
 use engine_atomic::sync::{Arc, thread_local};
@@ -18,7 +19,6 @@ pub(crate) struct WorkerContext {
 }
 
 /// What the current thread is to a scheduler.
-#[derive(Clone)]
 pub(crate) enum Context {
     Worker(Rc<WorkerContext>),
     /// A worker that has left its loop: it drops what is left, and queues nothing.
@@ -71,13 +71,18 @@ pub(crate) fn is_worker() -> bool {
     with(|context| !matches!(context, Context::Blocking(_))).unwrap_or(false)
 }
 
-/// Counts a panic that no handle can be given, if the thread is a worker.
-pub(crate) fn count_panic() {
-    with(|context| {
-        if let Context::Worker(worker) | Context::Ending(worker) = context {
-            worker.stats().panics.add(1);
-        }
-    });
+/// Calls code of the user's. A panic, which no handle can be given, is counted, if the thread
+/// is a worker; it has been reported by then.
+pub(crate) fn catch(user: impl FnOnce()) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(user)) {
+        with(|context| {
+            if let Context::Worker(worker) | Context::Ending(worker) = context {
+                worker.stats().panics.add(1);
+            }
+        });
+        // Its drop may panic as well.
+        std::mem::forget(payload);
+    }
 }
 
 /// Queues `runnable` on the current worker, or hands it back if the thread is no
@@ -110,8 +115,8 @@ impl WorkerContext {
         let shared = &self.home.shared;
         match self.queue.push(runnable) {
             Ok(()) if yielded => {
-                // The worker takes its next task from this queue right away, and
-                // what was in it before has been announced.
+                // The worker takes its next task from this queue right away, and what was
+                // in it before has been announced: see PROTOCOL.md.
             }
             Ok(()) => shared.idle.notify_from(self.index),
             Err(runnable) => shared.overflow(self, runnable),

@@ -13,8 +13,11 @@
 ///
 /// - `park` returns after it has handled some events, or soon after an `unpark`. It may
 ///   return for no reason.
-/// - An `unpark` that no `park` has returned for makes the next one return at once.
-/// - None of the methods panics.
+/// - An `unpark` that no `park` has returned for makes the next one return at once; a `poll`
+///   in between does not use it up.
+/// - What the caller of an `unpark` did before happens before the return of that `park`.
+/// - `unpark` does not panic. A panic in `park` or `poll`, for example of a waker that it
+///   calls, ends that call, and is counted.
 ///
 /// # When events are looked at
 ///

@@ -4,6 +4,8 @@
 //! at ours, so these models are about the scheduler around it. They are too big for
 //! loom; what loom checks is `idle/model.rs`.
 
+use std::time::Duration;
+
 use engine_atomic::sync::Arc;
 use engine_atomic::sync::atomic::{AtomicUsize, Ordering::*};
 use engine_atomic::sync::thread;
@@ -201,6 +203,28 @@ fn blocking_closures_run_and_end_with_the_scheduler() {
     );
 }
 
+/// A thread has waited long enough, and ends, just as a closure comes that counts on it.
+#[test]
+fn a_closure_meets_a_thread_that_ends() {
+    check_large(
+        "a_closure_meets_a_thread_that_ends",
+        Budget::default(),
+        || {
+            let scheduler = Scheduler::builder()
+                .workers(1)
+                .blocking_threads(1)
+                .blocking_keep_alive(Duration::from_micros(1))
+                .build()
+                .unwrap();
+            for n in 0..3 {
+                let handle = scheduler.spawn_blocking(move || n);
+                assert_eq!(scheduler.block_on(handle).unwrap(), n);
+            }
+            scheduler.shutdown();
+        },
+    );
+}
+
 /// The end meets closures on their way to a thread. Their drops ask for the end, so none
 /// may happen where it would be waited for.
 #[test]
@@ -230,6 +254,29 @@ fn shutdown_meets_spawn_blocking() {
         spawner.join().unwrap();
         assert_eq!(scheduler.snapshot().live_tasks, 0);
     });
+}
+
+/// A closure that has begun waits for another one, which the end may meet on its way.
+#[test]
+fn shutdown_meets_a_closure_that_waits_for_a_closure() {
+    check_large(
+        "shutdown_meets_a_closure_that_waits_for_a_closure",
+        Budget::default(),
+        || {
+            let scheduler = scheduler(1);
+            let waits = scheduler.spawn_blocking({
+                let scheduler = scheduler.clone();
+                move || {
+                    let closure = scheduler.spawn_blocking(|| ());
+                    let _ = scheduler.block_on(closure);
+                }
+            });
+            scheduler.shutdown();
+            if let Err(error) = scheduler.block_on(waits) {
+                assert!(error.is_cancelled());
+            }
+        },
+    );
 }
 
 /// A closure that has begun waits for a task: the end cancels the task before it waits

@@ -21,8 +21,8 @@ struct Slots {
 enum Slot {
     /// Names the next free entry.
     Free(u32),
-    /// Reserved, or its waker has been taken by `close`.
-    Taken,
+    /// Its task is being made.
+    Reserved,
     Live(Waker),
 }
 
@@ -53,15 +53,16 @@ impl Registry {
         }
         let key = slots.free;
         if key as usize == slots.entries.len() {
-            // Room first: nothing has changed yet if this panics.
-            slots.entries.push(Slot::Taken);
-            slots.free = u32::try_from(slots.entries.len()).expect("too many live tasks");
+            // Unwind: nothing has changed yet, here and in the push.
+            let next = key.checked_add(1).expect("too many live tasks");
+            slots.entries.push(Slot::Reserved);
+            slots.free = next;
         } else {
             let Slot::Free(next) = slots.entries[key as usize] else {
                 unreachable!("the free list names an entry in use");
             };
             slots.free = next;
-            slots.entries[key as usize] = Slot::Taken;
+            slots.entries[key as usize] = Slot::Reserved;
         }
         slots.live += 1;
         Some(Reservation { slots, key })

@@ -17,7 +17,8 @@ use crate::task::{self, Lane};
 /// A running scheduler.
 ///
 /// Clones are handles to the same one. When the last handle is dropped, the
-/// scheduler is shut down as by [`shutdown`](Self::shutdown).
+/// scheduler is shut down as by [`shutdown`](Self::shutdown). A task that holds one keeps
+/// the scheduler running: to spawn from a task, use the free function [`spawn`].
 ///
 /// # Example
 ///
@@ -103,7 +104,8 @@ impl Scheduler {
     ///
     /// Such threads are started when all others are busy, up to
     /// [`Builder::blocking_threads`]; beyond that, closures wait their turn. If the
-    /// system refuses even the first thread, the closure runs on a worker.
+    /// system refuses even the first thread, the closure runs on a worker, where
+    /// [`block_on`](Self::block_on) panics.
     ///
     /// [`JoinHandle::abort`] and [`shutdown`](Self::shutdown) cancel a closure that has
     /// not begun; one that has runs to its end, and `shutdown` waits for it. After a
@@ -141,12 +143,14 @@ impl Scheduler {
     /// Workers finish the poll that they are in. Every task that has not ended then is
     /// cancelled: its future is dropped, on a thread of the scheduler, and its handle
     /// resolves to an error that [`is_cancelled`](crate::JoinError::is_cancelled).
-    /// Blocking closures that have begun run to their end, and this waits for them.
+    /// Blocking closures that have begun run to their end, and this waits for them; a task
+    /// that one of them waits for is cancelled before.
     ///
     /// Called on a thread of the scheduler itself, by a task or a blocking closure, it
     /// only starts the end and returns: that thread has to finish first.
     ///
-    /// A second call, from any handle, waits for the same end.
+    /// A second call, from any handle, waits for the same end. Two schedulers that are each
+    /// shut down by a task of the other wait for ever.
     pub fn shutdown(&self) {
         self.inner.shutdown();
     }
@@ -222,8 +226,11 @@ impl Inner {
         // All is over; the threads are on their last instructions.
         let threads = std::mem::take(&mut *self.threads.lock());
         for thread in threads {
-            // A worker catches all panics, so there is no other result.
-            let _ = thread.join();
+            // A worker's thread-local value may hold the last handle, and be dropped here.
+            if thread.thread().id() != thread::current().id() {
+                // A worker catches all panics, so there is no other result.
+                let _ = thread.join();
+            }
         }
     }
 }

@@ -139,9 +139,13 @@ impl Shared {
                     cancel(runnable);
                 }
                 Steal::Empty if self.live_tasks() == 0 => break,
-                // A closure still runs: no need to look all the time.
-                Steal::Empty if backoff.is_completed() => self.blocking.wait_ended(CLOSURE_POLL),
-                Steal::Empty | Steal::Retry => backoff.snooze(),
+                Steal::Empty | Steal::Retry => {
+                    backoff.snooze();
+                    if backoff.is_completed() {
+                        // While a closure runs, there is no need to look all the time.
+                        self.blocking.wait_ended(CLOSURE_POLL);
+                    }
+                }
             }
         }
         while self.blocking.counts().0 > 0 {

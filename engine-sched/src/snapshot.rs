@@ -36,8 +36,8 @@ pub struct WorkerSnapshot {
     pub queued: u64,
     /// Polls of tasks.
     pub polls: u64,
-    /// Polls that ended in a panic which no handle could be given: in a waker, or in
-    /// the drop of a result that nobody waited for.
+    /// Panics that no handle could be given: in the drop of a result that nobody waited
+    /// for, in a hook, in the [`Driver`](crate::Driver).
     pub panics: u64,
     /// Successful steals from other workers; each may have moved several tasks.
     pub steals: u64,

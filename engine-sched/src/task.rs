@@ -42,13 +42,8 @@ impl<T> Outcome<T> {
 
 impl<T> Drop for Outcome<T> {
     fn drop(&mut self) {
-        let Some(unwanted) = self.0.take() else {
-            return;
-        };
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(unwanted))) {
-            context::count_panic();
-            // Its drop may panic as well.
-            std::mem::forget(payload);
+        if let Some(unwanted) = self.0.take() {
+            context::catch(|| drop(unwanted));
         }
     }
 }

@@ -1,8 +1,8 @@
 //! A worker thread: find a task, poll it, and sleep when there is none.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
+use engine_atomic::Backoff;
 use engine_atomic::sync::Arc;
 use engine_queue::deque::Steal;
 use engine_queue::deque::bounded;
@@ -54,13 +54,11 @@ pub(crate) fn run(home: Arc<Home>, index: usize, queue: bounded::Worker<Runnable
 }
 
 /// Polls a task once. Panics in the user's future are caught in the task itself;
-/// this catches what is left: a waker of the user's whose drop panics.
+/// nothing else should panic, and if it does, no worker ends by it.
 pub(crate) fn run_caught(runnable: Runnable) {
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| runnable.run())) {
-        context::count_panic();
-        // Its drop may panic as well.
-        std::mem::forget(payload);
-    }
+    context::catch(|| {
+        runnable.run();
+    });
 }
 
 impl Worker {
@@ -74,6 +72,10 @@ impl Worker {
                 Some(runnable) => self.poll(runnable),
                 None => self.sleep(),
             }
+        }
+        if self.searching == Searching::Yes {
+            // The last one or not: nobody has to look after work at the end.
+            let _ = self.shared().idle.end_search();
         }
     }
 
@@ -114,6 +116,7 @@ impl Worker {
     /// Takes a task from the injector, and a batch more into the own queue.
     fn take_injected(&mut self) -> Option<Runnable> {
         let shared = self.shared();
+        let backoff = Backoff::new();
         loop {
             match shared.injector.steal_batch_and_pop(&self.context.queue) {
                 Steal::Success(runnable) => {
@@ -126,7 +129,7 @@ impl Worker {
                     return Some(runnable);
                 }
                 Steal::Empty => return None,
-                Steal::Retry => engine_atomic::sync::hint::spin_loop(),
+                Steal::Retry => backoff.snooze(),
             }
         }
     }
@@ -171,7 +174,7 @@ impl Worker {
     }
 
     fn sleep(&mut self) {
-        let shared = self.shared().clone();
+        let shared = self.shared();
         self.context.stats().sleeps.add(1);
         shared.idle.sleep(self.context.index, self.searching, || {
             shared.any_public() || !shared.phase.is_running()

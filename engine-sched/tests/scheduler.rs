@@ -1,5 +1,6 @@
 //! What a user relies on, through the public interface, on real threads.
 
+use std::cell::RefCell;
 use std::future::pending;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -313,6 +314,36 @@ fn the_last_handle_in_a_task_that_the_shutdown_drops() {
     assert!(other.block_on(holds).unwrap_err().is_cancelled());
 }
 
+/// By then the worker belongs to no scheduler; joining itself would panic, where a panic
+/// aborts.
+#[test]
+fn the_last_handle_in_a_thread_local_of_a_worker() {
+    struct Held(Option<Scheduler>, mpsc::Sender<()>);
+    impl Drop for Held {
+        fn drop(&mut self) {
+            drop(self.0.take());
+            self.1.send(()).unwrap();
+        }
+    }
+    thread_local! {
+        static HELD: RefCell<Option<Held>> = const { RefCell::new(None) };
+    }
+    let scheduler = scheduler(1);
+    let inner = scheduler.clone();
+    let (sender, receiver) = mpsc::channel();
+    let (dropped, has_dropped) = mpsc::channel();
+    scheduler
+        .spawn(async move {
+            has_dropped.recv().unwrap();
+            inner.shutdown();
+            HELD.set(Some(Held(Some(inner), sender)));
+        })
+        .detach();
+    drop(scheduler);
+    dropped.send(()).unwrap();
+    assert_eq!(receiver.recv(), Ok(()));
+}
+
 /// What a drop does at the end is what it could do before, in the poll.
 #[test]
 fn a_drop_at_the_end_is_on_a_worker() {
@@ -334,6 +365,21 @@ fn a_drop_at_the_end_is_on_a_worker() {
         .detach();
     scheduler.shutdown();
     assert_eq!(receiver.try_recv(), Ok(true));
+}
+
+#[test]
+fn shutdown_while_a_blocking_closure_waits_for_a_task() {
+    let scheduler = scheduler(2);
+    let (sender, receiver) = mpsc::channel();
+    let inner = scheduler.clone();
+    let waits = scheduler.spawn_blocking(move || {
+        let task = inner.spawn(pending::<()>());
+        sender.send(()).unwrap();
+        inner.block_on(task).unwrap_err().is_cancelled()
+    });
+    receiver.recv().unwrap();
+    scheduler.shutdown();
+    assert!(scheduler.block_on(waits).unwrap());
 }
 
 #[test]
@@ -417,6 +463,26 @@ fn no_task_waits_behind_a_busy_worker() {
     }
     let steals: u64 = scheduler.snapshot().workers.iter().map(|w| w.steals).sum();
     assert!(steals > 0);
+}
+
+#[test]
+fn a_worker_polls_in_order_and_a_task_that_wakes_itself_goes_last() {
+    let scheduler = scheduler(1);
+    let (sender, receiver) = mpsc::channel();
+    let outer = scheduler.spawn(async move {
+        for n in 0..3 {
+            let sender = sender.clone();
+            let task = async move {
+                sender.send(n).unwrap();
+                yield_now().await;
+                sender.send(10 + n).unwrap();
+            };
+            engine_sched::spawn(task).detach();
+        }
+    });
+    scheduler.block_on(outer).unwrap();
+    let order: Vec<_> = receiver.iter().collect();
+    assert_eq!(order, [0, 1, 2, 10, 11, 12]);
 }
 
 #[test]
@@ -567,6 +633,12 @@ fn the_snapshot_says_what_happens() {
     assert_eq!(during.workers[0].polls, 2);
     assert!(during.to_string().contains("1 live tasks"), "{during}");
     waiting.abort();
+    scheduler.shutdown();
+    let after = scheduler.snapshot();
+    assert_eq!(
+        (after.live_tasks, after.searching, after.sleeping),
+        (0, 0, 0)
+    );
 }
 
 /// At rest: every worker sleeps, and none is switched to any more.

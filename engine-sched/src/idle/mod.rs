@@ -4,6 +4,7 @@ use engine_atomic::CachePadded;
 use engine_atomic::futex;
 use engine_atomic::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::*, fence};
 
+use crate::context;
 use crate::driver::Driver;
 
 #[cfg(test)]
@@ -54,15 +55,6 @@ pub(crate) enum Searchers {
     Remain,
     /// This was the last one: nobody looks at what is public now.
     None,
-}
-
-/// How [`Idle::sleep`] ended. Either way the worker counts as a searcher.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Slept {
-    /// The look after announcing the sleep found something.
-    NotAtAll,
-    /// A token came.
-    UntilWoken,
 }
 
 impl Idle {
@@ -214,7 +206,7 @@ impl Idle {
         worker: usize,
         searching: Searching,
         anything_to_do: impl FnOnce() -> bool,
-    ) -> Slept {
+    ) {
         let sleepers: &AtomicU64 = &self.sleepers[worker / BITS];
         let bit = 1 << (worker % BITS);
         // awake -> asleep
@@ -232,7 +224,7 @@ impl Idle {
             // Relaxed: if the bit is still ours, no waker ever touched our token.
             if sleepers.fetch_and(!bit, Relaxed) & bit != 0 {
                 self.searching.fetch_add(1, Relaxed);
-                return Slept::NotAtAll;
+                return;
             }
             // Claimed in between: the token must be taken, or it would meet us
             // at the next sleep.
@@ -250,7 +242,6 @@ impl Idle {
                 }
             }
         }
-        Slept::UntilWoken
     }
 
     /// Waits in the driver until a token has come, and takes it.
@@ -262,8 +253,9 @@ impl Idle {
         if entered.is_ok() {
             // A waker turns DRIVING into GIVEN first and calls `unpark` then, so a
             // `park` that begins after this look ends all the same.
+            // Relaxed: the driver orders the swap to GIVEN before the return of that `park`.
             while token.load(Relaxed) == DRIVING {
-                driver.park();
+                context::catch(|| driver.park());
             }
         }
         let taken = self.take_token(worker);
@@ -289,7 +281,7 @@ impl Idle {
             && !self.seat_taken.load(Relaxed)
             && self.take_seat()
         {
-            driver.poll();
+            context::catch(|| driver.poll());
             // Release: as in `sleep`.
             self.seat_taken.swap(false, Release);
         }

@@ -4,6 +4,7 @@ use engine_atomic::futex;
 use engine_atomic::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering::*};
 use engine_atomic::sync::cell::UnsafeCell;
 use engine_atomic::sync::{Arc, thread};
+use engine_queue::deque::bounded;
 use testkit::model::{Budget, check, check_large};
 
 use super::{Idle, Searchers, Searching};
@@ -187,6 +188,47 @@ fn the_last_searcher_wakes_the_next() {
             searching = Searching::Yes;
         }
     }
+}
+
+/// A task that wakes itself is queued without a notification, behind one that does not
+/// end before it. Whoever sees that one taken has to see the other.
+#[test]
+fn a_yielded_task_is_seen() {
+    const FIRST: u8 = 1;
+    const YIELDED: u8 = 2;
+
+    check("a_yielded_task_is_seen", Budget::preemptions(3), || {
+        let queue = bounded::Worker::new_fifo(2);
+        queue.push(FIRST).unwrap();
+        let world = World::new(2, 1);
+        let thief = thread::spawn({
+            let world = world.clone();
+            let stealer = queue.stealer();
+            move || {
+                let mut searching = Searching::No;
+                while world.done.load(Relaxed) == 0 {
+                    if stealer.steal().success() == Some(YIELDED) {
+                        world.done.store(1, Relaxed);
+                    } else {
+                        let anything = || !stealer.is_empty() || world.done.load(Relaxed) != 0;
+                        world.idle.sleep(1, searching, anything);
+                        searching = Searching::Yes;
+                    }
+                }
+            }
+        });
+        queue.push(YIELDED).unwrap();
+        while let Some(task) = queue.pop() {
+            if task == YIELDED {
+                world.done.store(1, Relaxed);
+                world.idle.wake_all();
+            }
+            while world.done.load(Relaxed) == 0 {
+                thread::yield_now();
+            }
+        }
+        thief.join().unwrap();
+    });
 }
 
 #[test]

@@ -96,6 +96,26 @@ fn slot_reuse_waits_for_the_thief() {
     );
 }
 
+/// There is always one item: who sees the pop of the first sees the push of the second,
+/// which came before.
+#[test]
+fn a_pop_shows_the_pushes_before_it() {
+    check(
+        "a_pop_shows_the_pushes_before_it",
+        Budget::exhaustive(),
+        || {
+            let worker = filled(2, 0..1);
+            let observer = thread::spawn({
+                let stealer = worker.stealer();
+                move || assert!(!stealer.is_empty())
+            });
+            worker.push(1).unwrap();
+            assert_eq!(worker.pop(), Some(0));
+            observer.join().unwrap();
+        },
+    );
+}
+
 /// As above where the owner pops behind the thief's back: what it popped stays
 /// occupied with what the thief has booked.
 #[test]

@@ -76,8 +76,11 @@ impl<T> Ring<T> {
 
     /// Items that nobody has claimed; a snapshot, for any thread.
     pub(super) fn len(&self) -> u32 {
-        // Relaxed: no item is touched. The loads may disagree, hence the clamp.
-        let head = Head(self.head.load(Relaxed));
+        // Acquire: the tail below is not older than the owner's last claim in this head, so
+        // that what was pushed before that claim is not overlooked; pairs with the Release
+        // in `claim`. No item is touched. The loads may disagree, hence the clamp.
+        let head = Head(self.head.load(Acquire));
+        // Relaxed: only compared.
         let len = self.tail.load(Relaxed).wrapping_sub(head.real());
         match len.cast_signed() {
             ..0 => 0,
@@ -162,13 +165,14 @@ impl<T> Ring<T> {
             let count = max_of(len).min(len);
             let next = head.popped(count);
             // {real, lag} -> {real + count, lag == 0 ? 0 : lag + count}
-            // Relaxed on success: the slots were written by this thread, and thieves
-            // learn of items from the tail alone. Being an RMW it keeps the release
+            // Release on success: who sees the claim sees the pushes before it; pairs with
+            // the Acquire load in `len`. (`a_pop_shows_the_pushes_before_it`) The slots were
+            // written by this thread, hence no Acquire. Being an RMW it keeps the release
             // sequence of an earlier `Booking::drop` alive for `head`.
             // Acquire on failure: as in `head`.
             match self
                 .head
-                .compare_exchange_weak(head.0, next.0, Relaxed, Acquire)
+                .compare_exchange_weak(head.0, next.0, Release, Acquire)
             {
                 Ok(_) => {
                     seen.set(next);
