@@ -85,18 +85,25 @@ pub(crate) fn catch(user: impl FnOnce()) {
     }
 }
 
+/// When a task was woken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Woken {
+    /// In its poll, which has ended just now: this worker is about to look at its queue.
+    WhilePolled,
+    /// Between two polls, or before the first.
+    WhileWaiting,
+}
+
 /// Queues `runnable` on the current worker, or hands it back if the thread is no
 /// worker of the task's scheduler.
-///
-/// `yielded`: the task woke itself, and this worker is about to look at its queue.
-pub(crate) fn push_local(runnable: Runnable, yielded: bool) -> Result<(), Runnable> {
+pub(crate) fn push_local(runnable: Runnable, woken: Woken) -> Result<(), Runnable> {
     let mut runnable = Some(runnable);
     with(|context| {
         if let Context::Worker(worker) = context
             && let Some(task) =
                 runnable.take_if(|r| Arc::ptr_eq(&r.metadata().home.shared, &worker.home.shared))
         {
-            worker.push(task, yielded);
+            worker.push(task, woken);
         }
     });
     match runnable {
@@ -111,15 +118,15 @@ impl WorkerContext {
         &self.home.shared.workers[self.index].stats
     }
 
-    fn push(&self, runnable: Runnable, yielded: bool) {
+    fn push(&self, runnable: Runnable, woken: Woken) {
         let shared = &self.home.shared;
-        match self.queue.push(runnable) {
-            Ok(()) if yielded => {
+        match (self.queue.push(runnable), woken) {
+            (Ok(()), Woken::WhilePolled) => {
                 // The worker takes its next task from this queue right away, and what was
                 // in it before has been announced: see PROTOCOL.md.
             }
-            Ok(()) => shared.idle.notify_from(self.index),
-            Err(runnable) => shared.overflow(self, runnable),
+            (Ok(()), Woken::WhileWaiting) => shared.idle.notify_from(self.index),
+            (Err(runnable), _) => shared.overflow(self, runnable),
         }
     }
 }

@@ -59,7 +59,8 @@
 //!
 //! # Verified by
 //!
-//! loom: the idle protocol. shuttle: the idle protocol, and whole schedulers that
+//! loom: the idle protocol, `block_on`, the phases and the end of the workers, and two
+//! small schedulers at their end. shuttle: the same, and whole schedulers that
 //! spawn, steal, panic, cancel and shut down. The memory and the state of a task are
 //! async-task's, which is trusted.
 
@@ -72,6 +73,7 @@ mod idle;
 mod join_handle;
 mod phase;
 mod registry;
+mod running;
 mod scheduler;
 mod shared;
 mod snapshot;

@@ -1,15 +1,17 @@
-//! Models of whole schedulers, under shuttle and on real threads.
+//! Models of whole schedulers.
 //!
 //! async-task's own atomics are not the facade's: the checker switches threads only
-//! at ours, so these models are about the scheduler around it. They are too big for
-//! loom; what loom checks is `idle/model.rs`.
+//! at ours, so these models are about the scheduler around it. Most are too big for
+//! loom, and run under shuttle and on real threads; loom runs those at the end of the
+//! file, and the parts in `idle/model.rs`, `phase/model.rs` and `block_on/model.rs`.
 
 use std::time::Duration;
 
 use engine_atomic::sync::Arc;
 use engine_atomic::sync::atomic::{AtomicUsize, Ordering::*};
+use engine_atomic::sync::cell::UnsafeCell;
 use engine_atomic::sync::thread;
-use testkit::model::{Budget, check_large};
+use testkit::model::{Budget, check, check_large};
 
 use crate::{Scheduler, yield_now};
 
@@ -373,5 +375,89 @@ fn a_batch_from_outside_is_announced() {
         "a_batch_from_outside_is_announced",
         Budget::default().schedules(15_000),
         || tasks_that_wait_for_each_other(1),
+    );
+}
+
+/// A plain cell that tasks write.
+struct Written(UnsafeCell<usize>);
+
+// SAFETY: each cell is written by one task, and read after the end or by a drop that comes
+// after all polls; the checkers verify it.
+unsafe impl Sync for Written {}
+// SAFETY: plain data.
+unsafe impl Send for Written {}
+
+impl Written {
+    fn new() -> Self {
+        Self(UnsafeCell::new(0))
+    }
+
+    fn write(&self, value: usize) {
+        // SAFETY: see the type.
+        self.0.with_mut(|cell| unsafe { *cell = value });
+    }
+
+    fn read(&self) -> usize {
+        // SAFETY: see the type.
+        self.0.with(|cell| unsafe { *cell })
+    }
+}
+
+/// Whole schedulers that loom can afford. The handles are polled after the end only: what
+/// async-task's own atomics order, loom does not see.
+///
+/// One worker, one task that is aborted on its way, and the end.
+#[test]
+fn an_abort_against_the_end() {
+    check("an_abort_against_the_end", Budget::preemptions(2), || {
+        let scheduler = scheduler(1);
+        let written = Arc::new(Written::new());
+        let handle = scheduler.spawn({
+            let written = written.clone();
+            async move { written.write(7) }
+        });
+        handle.abort();
+        scheduler.shutdown();
+        assert!(handle.is_finished());
+        assert!([0, 7].contains(&written.read()));
+        assert_eq!(scheduler.snapshot().live_tasks, 0);
+    });
+}
+
+/// The last worker to end drops what waits, after all that every worker has done, to the
+/// last hook.
+#[test]
+fn the_last_worker_drops_what_waits() {
+    struct Reads(Arc<[Written; 2]>);
+
+    impl Drop for Reads {
+        fn drop(&mut self) {
+            assert_eq!(self.0.each_ref().map(Written::read), [7, 7]);
+        }
+    }
+
+    check(
+        "the_last_worker_drops_what_waits",
+        Budget::preemptions(1),
+        || {
+            let written = Arc::new([Written::new(), Written::new()]);
+            let scheduler = Scheduler::builder()
+                .workers(2)
+                .on_thread_stop({
+                    let written = written.clone();
+                    move |worker| written[worker].write(7)
+                })
+                .build()
+                .unwrap();
+            let reads = Reads(written);
+            scheduler
+                .spawn(async move {
+                    let _held_to_the_end = &reads;
+                    std::future::pending::<()>().await;
+                })
+                .detach();
+            // The workers may end before they have seen the task, or after its first poll.
+            scheduler.shutdown();
+        },
     );
 }

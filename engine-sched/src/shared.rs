@@ -4,7 +4,6 @@ use std::task::Waker;
 use std::time::Duration;
 
 use engine_atomic::sync::Arc;
-use engine_atomic::sync::atomic::{AtomicU32, Ordering::*};
 use engine_atomic::{Backoff, CachePadded};
 use engine_queue::deque::{Injector, Steal, bounded};
 
@@ -15,6 +14,7 @@ use crate::driver::Driver;
 use crate::idle::Idle;
 use crate::phase::{Phase, Stop};
 use crate::registry::Registry;
+use crate::running::{Ended, Running};
 use crate::stats::WorkerStats;
 use crate::task::Runnable;
 
@@ -47,8 +47,7 @@ pub(crate) struct Shared {
     pub(crate) blocking: BlockingPool,
     pub(crate) hooks: Hooks,
     pub(crate) phase: Phase,
-    /// Workers that have not left their loop.
-    running: AtomicU32,
+    running: Running,
 }
 
 /// How often the end looks for tasks that are still on their way, while closures run.
@@ -80,7 +79,7 @@ impl Shared {
             blocking,
             hooks,
             phase: Phase::new(),
-            running: AtomicU32::new(u32::try_from(count).expect("the builder limits the workers")),
+            running: Running::new(u32::try_from(count).expect("the builder limits the workers")),
         }
     }
 
@@ -116,8 +115,7 @@ impl Shared {
 
     /// Called by each worker as it ends; the last one clears what is left.
     pub(crate) fn worker_ended(&self) {
-        // AcqRel: all that the other workers did happens before the clearing.
-        if self.running.fetch_sub(1, AcqRel) == 1 {
+        if self.running.end() == Ended::Last {
             self.clear();
         }
     }

@@ -13,7 +13,7 @@ use async_task::{ScheduleInfo, WithInfo};
 use engine_atomic::sync::Arc;
 use engine_atomic::sync::atomic::{AtomicBool, Ordering::*};
 
-use crate::context;
+use crate::context::{self, Woken};
 use crate::shared::Home;
 
 /// A task that is due to be polled.
@@ -117,10 +117,14 @@ where
 
 /// Called by async-task when a task becomes due.
 fn schedule(runnable: Runnable, info: ScheduleInfo) {
+    let woken = match info.woken_while_running {
+        true => Woken::WhilePolled,
+        false => Woken::WhileWaiting,
+    };
     if runnable.metadata().lane == Lane::Blocking {
         let home = runnable.metadata().home.clone();
         home.shared.blocking.push(runnable, &home.shared);
-    } else if let Err(runnable) = context::push_local(runnable, info.woken_while_running) {
+    } else if let Err(runnable) = context::push_local(runnable, woken) {
         // Not one of our workers. The task may be run, finished and freed by a
         // worker before `inject` has woken one: keep the scheduler alive.
         let home = runnable.metadata().home.clone();

@@ -245,14 +245,14 @@ fn eight_workers_four_pushers() {
 struct Events {
     /// `EVENT` and `UNPARKED`.
     word: AtomicU32,
-    /// Touched in `park`, by one worker after the other.
-    parks: UnsafeCell<usize>,
+    /// Touched in `park` and `poll`, by one worker after the other.
+    calls: UnsafeCell<usize>,
     /// std's, here and below: the checkers' have no weak references, and counting
     /// references is no part of the protocol.
     world: std::sync::Weak<World>,
 }
 
-// SAFETY: `parks` is touched by whoever has the seat; the checkers verify it.
+// SAFETY: `calls` is touched by whoever has the seat; the checkers verify it.
 unsafe impl Sync for Events {}
 // SAFETY: plain data.
 unsafe impl Send for Events {}
@@ -265,18 +265,28 @@ impl Events {
         self.word.fetch_or(flag, Release);
         futex::wake_one(&self.word);
     }
+
+    /// In `park` or `poll`.
+    fn called(&self) {
+        // SAFETY: this worker has the seat.
+        self.calls.with_mut(|calls| unsafe { *calls += 1 });
+    }
+
+    /// Wakes a task if the event is among what was `seen`.
+    fn handle(&self, seen: u32) {
+        if seen & EVENT != 0 {
+            let world = self.world.upgrade().expect("the workers hold it");
+            world.push_from(ME.with(|me| me.get()));
+        }
+    }
 }
 
 impl Driver for std::sync::Arc<Events> {
     fn park(&self) {
-        // SAFETY: this worker has the seat.
-        self.parks.with_mut(|parks| unsafe { *parks += 1 });
+        self.called();
         loop {
             let seen = self.word.swap(0, Acquire);
-            if seen & EVENT != 0 {
-                let world = self.world.upgrade().expect("the workers hold it");
-                world.push_from(ME.with(|me| me.get()));
-            }
+            self.handle(seen);
             if seen != 0 {
                 return;
             }
@@ -288,7 +298,10 @@ impl Driver for std::sync::Arc<Events> {
         self.raise(UNPARKED);
     }
 
-    fn poll(&self) {}
+    fn poll(&self) {
+        self.called();
+        self.handle(self.word.fetch_and(!EVENT, Acquire));
+    }
 }
 
 engine_atomic::sync::thread_local! {
@@ -297,13 +310,14 @@ engine_atomic::sync::thread_local! {
     static ME: std::cell::Cell<usize> = std::cell::Cell::new(0);
 }
 
-/// Workers with a driver; one push from outside and one event, in any order.
-fn driven(workers: usize) {
+/// Workers with a driver, of which `polls` look into it before they work; one push from
+/// outside and one event, in any order.
+fn driven(workers: usize, polls: usize) {
     let mut events = None;
     let world = std::sync::Arc::new_cyclic(|world| {
         let driver = std::sync::Arc::new(Events {
             word: AtomicU32::new(0),
-            parks: UnsafeCell::new(0),
+            calls: UnsafeCell::new(0),
             world: world.clone(),
         });
         events = Some(driver.clone());
@@ -320,6 +334,9 @@ fn driven(workers: usize) {
             let world = world.clone();
             thread::spawn(move || {
                 ME.with(|mine| mine.set(me));
+                if me < polls {
+                    world.idle.poll_driver();
+                }
                 world.work(me);
             })
         })
@@ -337,13 +354,29 @@ fn a_driving_worker_hears_pushes_and_events() {
     check(
         "a_driving_worker_hears_pushes_and_events",
         Budget::preemptions(3),
-        || driven(1),
+        || driven(1, 0),
     );
 }
 
 #[test]
 fn one_of_two_workers_drives() {
     check("one_of_two_workers_drives", Budget::preemptions(2), || {
-        driven(2)
+        driven(2, 0)
+    });
+}
+
+#[test]
+fn a_poll_and_a_park_take_turns() {
+    check(
+        "a_poll_and_a_park_take_turns",
+        Budget::preemptions(2),
+        || driven(2, 1),
+    );
+}
+
+#[test]
+fn two_polls_take_turns() {
+    check("two_polls_take_turns", Budget::preemptions(1), || {
+        driven(2, 2)
     });
 }
