@@ -110,7 +110,7 @@ fn steal() {
                 let mut half = Vec::new();
                 first.pop_half(&mut half);
                 half.push(item);
-                INJECTOR.push_batch(half);
+                INJECTOR.push_batch(&mut half);
             }
             if n % 4 == 0
                 && let Some(item) = first.pop()

@@ -1,12 +1,15 @@
 //! A bounded queue.
 
+mod batch;
 mod ring;
 
+use alloc::vec::Vec;
 use core::fmt;
 use core::iter::FusedIterator;
 use core::panic::{RefUnwindSafe, UnwindSafe};
 
 use self::ring::Ring;
+use crate::{Drain, PopError, PushError, Queue, QueueStats};
 
 #[cfg(test)]
 mod model;
@@ -15,7 +18,9 @@ mod tests;
 
 /// A queue of fixed capacity, of many producers and many consumers.
 ///
-/// The names and meanings are those of `crossbeam_queue::ArrayQueue`.
+/// The names and meanings are those of `crossbeam_queue::ArrayQueue`. Beside them there are
+/// batches ([`push_batch`](Self::push_batch), [`pop_batch`](Self::pop_batch)),
+/// [`close`](Self::close), [`drain`](Self::drain) and [`stats`](Self::stats).
 ///
 /// # Example
 ///
@@ -41,8 +46,14 @@ mod tests;
 ///   call blocks whoever reaches that slot: a pusher one lap later, or the popper of
 ///   its item; with a capacity of 1 that is the next call. The waiting spins a few
 ///   rounds and then yields the processor (with the feature `std`).
-/// - **Contention**: compare-and-swaps lost to other threads are counted on the line
-///   that the next one wins, and each retry waits longer. `{:?}` shows the counts.
+/// - **Contention**: compare-and-swaps lost to other threads are counted, on the line
+///   that the next one wins; see [`stats`](Self::stats). Who loses stays away while the others
+///   go on claiming, but a few microseconds at most: that is unfair for so long, and lets
+///   the line stay where it is used.
+/// - **Batches**: one claim, for slots that were ready before it; a batch that meets a slot
+///   where another thread is at work ends there, and does not wait.
+/// - **Closing**: no push succeeds that begins after `close` has returned. What was pushed can
+///   be popped; [`PopError::Closed`] comes after the last.
 /// - **Allocation**: one, at construction: any capacity from 1 on, exactly as asked;
 ///   a slot is an item and a word.
 /// - **Memory order**: what happens before a push happens before the return of the
@@ -91,8 +102,17 @@ impl<T> ArrayQueue<T> {
     ///
     /// # Errors
     ///
-    /// Hands the item back when the queue is full.
+    /// Hands the item back when the queue is full, or closed.
     pub fn push(&self, item: T) -> Result<(), T> {
+        self.ring.push(item).map_err(PushError::into_inner)
+    }
+
+    /// Appends `item`, or says why not.
+    ///
+    /// # Errors
+    ///
+    /// Hands the item back, in [`PushError::Full`] or [`PushError::Closed`].
+    pub fn try_push(&self, item: T) -> Result<(), PushError<T>> {
         self.ring.push(item)
     }
 
@@ -100,15 +120,43 @@ impl<T> ArrayQueue<T> {
     ///
     /// # Errors
     ///
-    /// Hands the item back when the queue is full.
+    /// Hands the item back when the queue is full, or closed.
     pub fn push_mut(&mut self, item: T) -> Result<(), T> {
-        self.ring.push_mut(item)
+        self.ring.push_mut(item).map_err(PushError::into_inner)
     }
 
     /// Appends `item`; when the queue is full, takes the oldest item to make room,
-    /// and returns it.
+    /// and returns it. When the queue is closed, returns `item` itself.
     pub fn force_push(&self, item: T) -> Option<T> {
         self.ring.force_push(item)
+    }
+
+    /// Appends the items of the vector, in their order, as far as there is room, and takes
+    /// these out of it.
+    ///
+    /// One claim for as many as there is room for when it is made; items of other threads
+    /// may come between those of two claims.
+    ///
+    /// # Errors
+    ///
+    /// When items are left in the vector, because the queue was full, or closed.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use engine_queue::{ArrayQueue, PushError};
+    ///
+    /// let queue = ArrayQueue::new(2);
+    /// let mut items = vec![1, 2, 3];
+    /// assert_eq!(queue.push_batch(&mut items), Err(PushError::Full(())));
+    /// assert_eq!(items, [3]);
+    ///
+    /// let mut out = Vec::new();
+    /// assert_eq!(queue.pop_batch(&mut out, 16), 2);
+    /// assert_eq!(out, [1, 2]);
+    /// ```
+    pub fn push_batch(&self, items: &mut Vec<T>) -> Result<(), PushError<()>> {
+        self.ring.push_batch(items)
     }
 
     /// Takes the oldest item.
@@ -116,9 +164,63 @@ impl<T> ArrayQueue<T> {
         self.ring.pop()
     }
 
+    /// Takes the oldest item, or says whether there may be one later.
+    ///
+    /// # Errors
+    ///
+    /// [`PopError::Closed`] once the queue is closed and empty: there will be no more.
+    pub fn try_pop(&self) -> Result<T, PopError> {
+        self.pop().map_or_else(
+            || match self.is_closed() {
+                // What was pushed after the look and before the end is still to come.
+                true => self.pop().ok_or(PopError::Closed),
+                false => Err(PopError::Empty),
+            },
+            Ok,
+        )
+    }
+
     /// Takes the oldest item, with no atomic read-modify-write.
     pub fn pop_mut(&mut self) -> Option<T> {
         self.ring.pop_mut()
+    }
+
+    /// Takes up to `max` of the oldest items to the end of `into`, in their order; how many.
+    ///
+    /// One claim for as many as are there when it is made: no other pop comes between them.
+    pub fn pop_batch(&self, into: &mut Vec<T>, max: usize) -> usize {
+        self.ring.pop_batch(into, max)
+    }
+
+    /// Takes the items that the queue holds now, one after the other, and not those that
+    /// are pushed meanwhile.
+    ///
+    /// What the iterator does not reach stays in the queue. Other threads may pop in
+    /// between; it then ends early, or meets later items.
+    pub fn drain(&self) -> Drain<'_, Self> {
+        Drain::new(self, self.len())
+    }
+
+    /// Closes the queue: pushes fail from now on, and pops take what is left. Returns
+    /// whether this call has closed it.
+    pub fn close(&self) -> bool {
+        self.ring.close()
+    }
+
+    /// Whether the queue is closed.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.ring.is_closed()
+    }
+
+    /// What the queue has noticed of contention.
+    #[must_use]
+    pub fn stats(&self) -> QueueStats {
+        let (push_races_lost, pop_races_lost) = self.ring.lost_races();
+        QueueStats {
+            push_races_lost,
+            pop_races_lost,
+        }
     }
 
     /// How many items the queue can hold.
@@ -146,14 +248,41 @@ impl<T> ArrayQueue<T> {
     }
 }
 
+impl<T> Queue for ArrayQueue<T> {
+    type Item = T;
+
+    fn try_push(&self, item: T) -> Result<(), PushError<T>> {
+        self.try_push(item)
+    }
+
+    fn try_pop(&self) -> Result<T, PopError> {
+        self.try_pop()
+    }
+
+    fn close(&self) -> bool {
+        self.close()
+    }
+
+    fn is_closed(&self) -> bool {
+        self.is_closed()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.is_empty()
+    }
+
+    fn is_full(&self) -> bool {
+        self.is_full()
+    }
+}
+
 impl<T> fmt::Debug for ArrayQueue<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (pushes, pops) = self.ring.lost_races();
         f.debug_struct("ArrayQueue")
             .field("len", &self.len())
             .field("capacity", &self.capacity())
-            .field("lost_pushes", &pushes)
-            .field("lost_pops", &pops)
+            .field("closed", &self.is_closed())
+            .field("stats", &self.stats())
             .finish_non_exhaustive()
     }
 }

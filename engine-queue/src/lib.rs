@@ -8,6 +8,9 @@
 //! | [`deque::Injector`] | the same, for stealing batches into workers' deques | grows | first in, first out |
 //! | [`deque::bounded`] | ring of one owner and many thieves | hands the item back | first in, first out |
 //!
+//! [`ArrayQueue`] and [`SegQueue`] take and give batches, can be closed, and count the races
+//! that were lost on them; [`Queue`] is what they have in common.
+//!
 //! # Features
 //!
 //! | feature | default | what it adds |
@@ -28,8 +31,20 @@ pub mod deque;
 pub mod seg_queue;
 
 mod block_list;
+mod drain;
 mod drop_all;
+mod front;
+mod lost_race;
+mod pop_error;
+mod push_error;
+mod queue;
+mod stats;
 mod word;
 
 pub use array_queue::ArrayQueue;
+pub use drain::Drain;
+pub use pop_error::PopError;
+pub use push_error::PushError;
+pub use queue::Queue;
 pub use seg_queue::SegQueue;
+pub use stats::QueueStats;

@@ -1,10 +1,12 @@
 //! An unbounded queue.
 
+use alloc::vec::Vec;
 use core::fmt;
 use core::iter::FusedIterator;
 use core::panic::{RefUnwindSafe, UnwindSafe};
 
-use crate::block_list::BlockList;
+use crate::block_list::{BlockList, Closed};
+use crate::{Drain, PopError, PushError, Queue, QueueStats};
 
 #[cfg(test)]
 mod model;
@@ -13,8 +15,9 @@ mod tests;
 
 /// An unbounded queue of many producers and many consumers.
 ///
-/// The names and meanings are those of `crossbeam_queue::SegQueue`, and
-/// [`push_batch`](Self::push_batch).
+/// The names and meanings are those of `crossbeam_queue::SegQueue`. Beside them there are
+/// batches ([`push_batch`](Self::push_batch), [`pop_batch`](Self::pop_batch)),
+/// [`close`](Self::close), [`drain`](Self::drain) and [`stats`](Self::stats).
 ///
 /// # Example
 ///
@@ -44,6 +47,10 @@ mod tests;
 ///   is stopped while it changes the block (every 31st push, and every 31st pop)
 ///   blocks all pushes, or all pops. The waiting spins a few rounds and then yields
 ///   the processor (with the feature `std`).
+/// - **Contention**: as with [`ArrayQueue`](crate::ArrayQueue): lost races are counted, and
+///   who loses stays away for a few microseconds at most while the others go on.
+/// - **Closing**: no push succeeds that begins after `close` has returned. What was pushed can
+///   be popped; [`PopError::Closed`] comes after the last.
 /// - **Allocation**: none before the first push. Blocks of 31 slots are freed by the
 ///   last pop from them; one is kept, so a queue that holds a steady number of
 ///   items stops allocating. A queue that is filled and drained by more than a block
@@ -83,21 +90,64 @@ impl<T> SegQueue<T> {
     }
 
     /// Appends `item`.
+    ///
+    /// # Panics
+    ///
+    /// If the queue is closed, with the item dropped: use [`try_push`](Self::try_push) where
+    /// that may be.
+    #[track_caller]
     pub fn push(&self, item: T) {
-        self.list.push(item);
+        if self.list.push(item).is_err() {
+            pushed_on_closed();
+        }
     }
 
-    /// Appends all `items`, in their order.
+    /// Appends `item`, unless the queue is closed.
+    ///
+    /// # Errors
+    ///
+    /// [`PushError::Closed`], with the item.
+    pub fn try_push(&self, item: T) -> Result<(), PushError<T>> {
+        self.list.push(item).map_err(PushError::Closed)
+    }
+
+    /// Appends the items of the vector, in their order, and leaves it empty.
     ///
     /// One claim for each block that is touched, where `push` makes one for each
     /// item. Items of other threads may come between those of two claims.
-    pub fn push_batch(&self, items: alloc::vec::Vec<T>) {
-        self.list.push_all(items);
+    ///
+    /// # Errors
+    ///
+    /// If the queue is closed, maybe after some items: the others are left in the vector.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// let queue = engine_queue::SegQueue::new();
+    /// let mut items = vec![1, 2, 3];
+    /// queue.push_batch(&mut items).unwrap();
+    /// assert!(items.is_empty());
+    ///
+    /// let mut out = vec![0];
+    /// assert_eq!(queue.pop_batch(&mut out, 2), 2);
+    /// assert_eq!(out, [0, 1, 2]);
+    /// ```
+    pub fn push_batch(&self, items: &mut Vec<T>) -> Result<(), PushError<()>> {
+        self.list
+            .push_all(items)
+            .map_err(|Closed| PushError::Closed(()))
     }
 
     /// Appends `item`, with no atomic read-modify-write.
+    ///
+    /// # Panics
+    ///
+    /// As [`push`](Self::push).
+    #[track_caller]
     pub fn push_mut(&mut self, item: T) {
-        self.list.push_mut(item);
+        if self.list.push_mut(item).is_err() {
+            pushed_on_closed();
+        }
     }
 
     /// Takes the oldest item.
@@ -105,9 +155,64 @@ impl<T> SegQueue<T> {
         self.list.pop()
     }
 
+    /// Takes the oldest item, or says whether there may be one later.
+    ///
+    /// # Errors
+    ///
+    /// [`PopError::Closed`] once the queue is closed and empty: there will be no more.
+    pub fn try_pop(&self) -> Result<T, PopError> {
+        self.pop().map_or_else(
+            || match self.is_closed() {
+                // What was pushed after the look and before the end is still to come.
+                true => self.pop().ok_or(PopError::Closed),
+                false => Err(PopError::Empty),
+            },
+            Ok,
+        )
+    }
+
+    /// Takes up to `max` of the oldest items to the end of `into`, in their order; how many.
+    ///
+    /// One claim for each block that they lie in. Items of one block leave together: no
+    /// other pop comes between them.
+    pub fn pop_batch(&self, into: &mut Vec<T>, max: usize) -> usize {
+        self.list.pop_all(into, max)
+    }
+
+    /// Takes the items that the queue holds now, one after the other, and not those that
+    /// are pushed meanwhile.
+    ///
+    /// What the iterator does not reach stays in the queue. Other threads may pop in
+    /// between; it then ends early, or meets later items.
+    pub fn drain(&self) -> Drain<'_, Self> {
+        Drain::new(self, self.len())
+    }
+
     /// Takes the oldest item, with no atomic read-modify-write.
     pub fn pop_mut(&mut self) -> Option<T> {
         self.list.pop_mut()
+    }
+
+    /// Closes the queue: pushes fail from now on, and pops take what is left. Returns
+    /// whether this call has closed it.
+    pub fn close(&self) -> bool {
+        self.list.close()
+    }
+
+    /// Whether the queue is closed.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.list.is_closed()
+    }
+
+    /// What the queue has noticed of contention.
+    #[must_use]
+    pub fn stats(&self) -> QueueStats {
+        let (push_races_lost, pop_races_lost) = self.list.lost_races();
+        QueueStats {
+            push_races_lost,
+            pop_races_lost,
+        }
     }
 
     /// Whether the queue was empty at one moment of the call.
@@ -123,6 +228,40 @@ impl<T> SegQueue<T> {
     }
 }
 
+#[cold]
+#[track_caller]
+fn pushed_on_closed() -> ! {
+    panic!("push on a closed queue")
+}
+
+impl<T> Queue for SegQueue<T> {
+    type Item = T;
+
+    fn try_push(&self, item: T) -> Result<(), PushError<T>> {
+        self.try_push(item)
+    }
+
+    fn try_pop(&self) -> Result<T, PopError> {
+        self.try_pop()
+    }
+
+    fn close(&self) -> bool {
+        self.close()
+    }
+
+    fn is_closed(&self) -> bool {
+        self.is_closed()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.is_empty()
+    }
+
+    fn is_full(&self) -> bool {
+        false
+    }
+}
+
 impl<T> Default for SegQueue<T> {
     fn default() -> Self {
         Self::new()
@@ -133,6 +272,8 @@ impl<T> fmt::Debug for SegQueue<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SegQueue")
             .field("len", &self.len())
+            .field("closed", &self.is_closed())
+            .field("stats", &self.stats())
             .finish_non_exhaustive()
     }
 }

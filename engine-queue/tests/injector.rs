@@ -76,7 +76,7 @@ fn each_job_once() {
                 } else {
                     let mut jobs = jobs.peekable();
                     while jobs.peek().is_some() {
-                        injector.push_batch(jobs.by_ref().take(40).collect());
+                        injector.push_batch(&mut jobs.by_ref().take(40).collect());
                     }
                 }
             });

@@ -92,7 +92,7 @@ proptest! {
                     model.push_back(n);
                 }
                 Op::PushBatch(len) => {
-                    queue.push_batch(vec![n; len]);
+                    queue.push_batch(&mut vec![n; len]).unwrap();
                     model.extend(vec![n; len]);
                 }
                 Op::Pop => prop_assert_eq!(queue.pop(), model.pop_front()),
@@ -129,7 +129,8 @@ fn each_item_once_and_in_order() {
                         0
                     };
                     if batch != 0 {
-                        queue.push_batch((n..n + batch).map(|n| Box::new((producer, n))).collect());
+                        let mut items = (n..n + batch).map(|n| Box::new((producer, n))).collect();
+                        queue.push_batch(&mut items).unwrap();
                         n += batch;
                     } else {
                         queue.push(Box::new((producer, n)));

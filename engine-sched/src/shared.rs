@@ -97,7 +97,7 @@ impl Shared {
         worker.queue.pop_half(&mut batch);
         batch.push(runnable);
         worker.stats().overflows.add(1);
-        self.injector.push_batch(batch);
+        self.injector.push_batch(&mut batch);
         self.idle.notify_from(worker.index);
     }
 

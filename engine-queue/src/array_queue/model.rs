@@ -12,6 +12,8 @@ use testkit::model::{Budget, check, check_large};
 
 use super::ArrayQueue;
 
+mod batch;
+
 type Queue = Arc<ArrayQueue<usize>>;
 
 /// A full or partly filled queue on its last lap before the stamps wrap.

@@ -6,9 +6,11 @@ use core::mem::{self, MaybeUninit};
 
 use engine_atomic::sync::atomic::{Ordering::*, fence};
 use engine_atomic::sync::cell::UnsafeCell;
-use engine_atomic::{Backoff, CachePadded, Contention};
+use engine_atomic::{CachePadded, Contention};
 
+use crate::PushError;
 use crate::drop_all::drop_all;
+use crate::lost_race::LostRaces;
 use crate::word::{AtomicIndex, Word};
 
 /// A place for one item. With `i` the slot's index, and `{ lap, i }` the stamp of
@@ -27,9 +29,10 @@ struct Slot<T> {
     item: UnsafeCell<MaybeUninit<T>>,
 }
 
-/// One end: the stamp of the slot to claim next.
-struct End {
-    stamp: AtomicIndex,
+/// One end: the stamp of the slot to claim next. The tail's has the mark as well, once the
+/// queue is closed.
+pub(super) struct End {
+    pub(super) stamp: AtomicIndex,
     /// On the same line, for whoever has just won it.
     contention: Contention,
 }
@@ -44,11 +47,12 @@ impl End {
 }
 
 pub(super) struct Ring<T> {
-    head: CachePadded<End>,
-    tail: CachePadded<End>,
+    pub(super) head: CachePadded<End>,
+    pub(super) tail: CachePadded<End>,
     slots: Box<[Slot<T>]>,
-    /// Stamps of one round: a power of two above the capacity.
-    lap: Word,
+    /// The bit between index and lap, which only a closed tail has: a power of two above
+    /// the capacity.
+    pub(super) mark: Word,
 }
 
 // SAFETY: items are handed from thread to thread by value and never shared, so
@@ -57,22 +61,17 @@ unsafe impl<T: Send> Send for Ring<T> {}
 // SAFETY: as above.
 unsafe impl<T: Send> Sync for Ring<T> {}
 
-/// What a claim that did not succeed learned.
-enum Claim {
-    Won,
-    /// Another thread was faster; the end now stands here.
-    Lost(Word),
-}
-
 impl<T> Ring<T> {
     pub(super) fn new(capacity: usize, first_lap: Word) -> Self {
         assert!(capacity != 0, "capacity must be non-zero");
-        let lap = capacity
+        let mark = capacity
             .checked_add(1)
             .and_then(usize::checked_next_power_of_two)
+            // A lap is two of it, and there are at least two of these.
+            .filter(|&mark| Word::try_from(mark).is_ok_and(|mark| mark <= Word::MAX / 4))
             .filter(|_| Layout::array::<Slot<T>>(capacity).is_ok())
             .expect("capacity too large") as Word;
-        let start = first_lap.wrapping_mul(lap);
+        let start = first_lap.wrapping_mul(2 * mark);
         Self {
             head: End::new(start),
             tail: End::new(start),
@@ -82,7 +81,7 @@ impl<T> Ring<T> {
                     item: UnsafeCell::new(MaybeUninit::uninit()),
                 })
                 .collect(),
-            lap,
+            mark,
         }
     }
 
@@ -95,60 +94,76 @@ impl<T> Ring<T> {
         (self.tail.contention.lost(), self.head.contention.lost())
     }
 
-    fn slot(&self, stamp: Word) -> &Slot<T> {
-        &self.slots[(stamp & (self.lap - 1)) as usize]
+    /// Stamps of one round.
+    fn lap(&self) -> Word {
+        2 * self.mark
     }
 
-    /// The stamp of the slot after that of `stamp`.
-    fn after(&self, stamp: Word) -> Word {
-        let index = stamp & (self.lap - 1);
-        if index as usize + 1 < self.capacity() {
-            // { lap, index } -> { lap, index + 1 }
-            stamp.wrapping_add(1)
+    fn index(&self, stamp: Word) -> usize {
+        (stamp & (self.mark - 1)) as usize
+    }
+
+    fn slot(&self, stamp: Word) -> &Slot<T> {
+        &self.slots[self.index(stamp)]
+    }
+
+    /// The stamp `count` slots on; at most one round.
+    #[inline]
+    pub(super) fn after(&self, stamp: Word, count: usize) -> Word {
+        let index = self.index(stamp);
+        if index + count < self.capacity() {
+            // { lap, index } -> { lap, index + count }
+            stamp.wrapping_add(count as Word)
         } else {
-            // { lap, index } -> { lap + 1, 0 }
-            stamp.wrapping_sub(index).wrapping_add(self.lap)
+            // { lap, index } -> { lap + 1, index + count - capacity }
+            stamp
+                .wrapping_add(count as Word)
+                .wrapping_sub(self.capacity() as Word)
+                .wrapping_add(self.lap())
         }
     }
 
-    /// Moves `end` from `from` to the next slot, and counts the races lost before.
+    pub(super) fn is_marked(&self, tail: Word) -> bool {
+        tail & self.mark != 0
+    }
+
+    /// Moves `end` from `from` past `count` slots, unless another thread moved it.
     #[inline]
-    fn claim(&self, end: &End, from: Word, lost: &mut usize) -> Claim {
-        // { lap, index } -> the next slot's
+    pub(super) fn claim(&self, end: &End, from: Word, count: usize, races: &mut LostRaces) -> bool {
+        // { lap, index } -> the stamp `count` slots on
         // Release: who sees this end sees the other one as we did; pairs with the
-        // Acquire loads in `len`. The slot itself is handed over by its stamp.
-        // Relaxed on failure: only a stamp to look at next.
+        // Acquire loads in `len`. The slots themselves are handed over by their stamps.
+        // Relaxed on failure: a number to look at.
+        let next = self.after(from, count);
         match end
             .stamp
-            .compare_exchange_weak(from, self.after(from), Release, Relaxed)
+            .compare_exchange_weak(from, next, Release, Relaxed)
         {
             Ok(_) => {
-                end.contention.record(*lost);
-                Claim::Won
+                races.record(&end.contention);
+                true
             }
             Err(now) => {
-                // A weak CAS may fail with nobody there: that is not contention.
-                *lost += usize::from(now != from);
-                Claim::Lost(now)
+                races.lost(from, now);
+                false
             }
         }
     }
 
     #[inline]
-    pub(super) fn push(&self, item: T) -> Result<(), T> {
-        self.push_or_else(item, |item, tail| {
-            // Relaxed: ordered by the fence in `push_contended`.
-            let head = self.head.stamp.load(Relaxed);
-            match head.wrapping_add(self.lap) == tail {
-                true => Err(item),
-                false => Ok(item),
-            }
+    pub(super) fn push(&self, item: T) -> Result<(), PushError<T>> {
+        self.push_or_else(item, |item, tail| match self.is_full_at(tail) {
+            true => Err(PushError::Full(item)),
+            false => Ok(item),
         })
     }
 
+    /// Appends `item`; the oldest makes room for it, and comes back. Closed, the item itself
+    /// comes back.
     pub(super) fn force_push(&self, item: T) -> Option<T> {
         let pushed = self.push_or_else(item, |item, tail| {
-            let head = tail.wrapping_sub(self.lap);
+            let head = tail.wrapping_sub(self.lap());
+            let next = self.after(tail, 1);
             // { lap, index } -> the next slot's, if the queue is full: head and tail
             // are on one slot. That claims its item, as a pop does.
             // Relaxed: the fence in `push_contended`, just before, is the release that `claim`
@@ -156,15 +171,16 @@ impl<T> Ring<T> {
             let claimed =
                 self.head
                     .stamp
-                    .compare_exchange(head, self.after(head), Relaxed, Relaxed);
+                    .compare_exchange(head, self.after(head, 1), Relaxed, Relaxed);
             if claimed.is_err() {
                 return Ok(item);
             }
             // And this, as a push does, the same slot one lap on. Nobody else moves the
-            // tail while the slot has its old stamp.
-            // Release: as in `claim`. A swap where a store would do, because the
-            // checkers ask for it where other threads compare-and-swap.
-            self.tail.stamp.swap(self.after(tail), Release);
+            // tail while the slot has its old stamp; but it may be closed just now: the push
+            // came first then, and the mark stays.
+            // { lap, index } -> the next slot's
+            // Release: as in `claim`.
+            self.tail.stamp.fetch_add(next.wrapping_sub(tail), Release);
             let slot = self.slot(tail);
             let oldest = slot.item.with_mut(|slot| {
                 // SAFETY: (1) initialised, and that happened before: `push_contended` has
@@ -178,26 +194,41 @@ impl<T> Ring<T> {
             // { lap, i } + 1 -> { lap + 1, i } + 1
             // Release: publishes the item; pairs with the Acquire load in `stamp`.
             slot.stamp.store(tail.wrapping_add(1), Release);
-            Err(oldest)
+            Err(PushError::Full(oldest))
         });
-        pushed.err()
+        pushed.err().map(PushError::into_inner)
+    }
+
+    /// Whether the head stands one lap behind this `tail`. After a SeqCst fence: see
+    /// `push_contended`.
+    pub(super) fn is_full_at(&self, tail: Word) -> bool {
+        // Relaxed: ordered by the fence.
+        self.head.stamp.load(Relaxed).wrapping_add(self.lap()) == tail
+    }
+
+    /// Whether the tail stands at `head`. After a SeqCst fence: see `pop_contended`.
+    pub(super) fn is_empty_at(&self, head: Word) -> bool {
+        // Relaxed: ordered by the fence.
+        self.tail.stamp.load(Relaxed) & !self.mark == head
     }
 
     /// Appends `item`. When the queue looks full, `full(item, tail)` decides: `Ok`
     /// gives the item back to try again, and `Err` ends it.
     #[inline]
-    fn push_or_else(&self, item: T, full: impl Fn(T, Word) -> Result<T, T>) -> Result<(), T> {
-        let mut lost = 0;
-        // Relaxed: where to look. The CAS verifies it.
+    fn push_or_else(
+        &self,
+        item: T,
+        full: impl Fn(T, Word) -> Result<T, PushError<T>>,
+    ) -> Result<(), PushError<T>> {
+        let mut races = LostRaces::new();
+        // Relaxed: where to look. The CAS verifies it. A marked one is nobody's stamp.
         let tail = self.tail.stamp.load(Relaxed);
-        if self.stamp(tail) == tail
-            && let Claim::Won = self.claim(&self.tail, tail, &mut lost)
-        {
+        if self.stamp(tail) == tail && self.claim(&self.tail, tail, 1, &mut races) {
             // SAFETY: the stamp said empty, and the CAS gave us the slot.
             unsafe { self.fill(tail, item) };
             return Ok(());
         }
-        self.push_contended(item, lost, full)
+        self.push_contended(item, races, full)
     }
 
     /// The rest of `push_or_else`: the first look or the first CAS did not do.
@@ -205,105 +236,101 @@ impl<T> Ring<T> {
     fn push_contended(
         &self,
         mut item: T,
-        mut lost: usize,
-        full: impl Fn(T, Word) -> Result<T, T>,
-    ) -> Result<(), T> {
-        let backoff = Backoff::new();
-        // Relaxed, also below: as above.
-        let mut tail = self.tail.stamp.load(Relaxed);
+        mut races: LostRaces,
+        full: impl Fn(T, Word) -> Result<T, PushError<T>>,
+    ) -> Result<(), PushError<T>> {
         loop {
+            // Relaxed: as above.
+            let tail = self.tail.stamp.load(Relaxed);
+            if self.is_marked(tail) {
+                return Err(PushError::Closed(item));
+            }
             let stamp = self.stamp(tail);
             if stamp == tail {
-                match self.claim(&self.tail, tail, &mut lost) {
-                    Claim::Won => {
-                        // SAFETY: the stamp said empty, and the CAS gave us the slot.
-                        unsafe { self.fill(tail, item) };
-                        return Ok(());
-                    }
-                    Claim::Lost(now) => {
-                        tail = now;
-                        backoff.spin();
-                    }
+                if self.claim(&self.tail, tail, 1, &mut races) {
+                    // SAFETY: the stamp said empty, and the CAS gave us the slot.
+                    unsafe { self.fill(tail, item) };
+                    return Ok(());
                 }
-            } else if stamp.wrapping_add(self.lap) == tail.wrapping_add(1) {
-                // The slot has the item of the lap before: full, or being popped.
-                //
-                // "Full" is an answer about other threads' pops, so it must not come
-                // from an old value. Of two SeqCst fences, this one and the one that a
-                // thread runs after its pop, one is first: if theirs, the load after
-                // this sees their pop; if ours, whatever they load after their fence
-                // sees what we did before. (`two_queues_are_not_both_full`)
-                fence(SeqCst);
-                item = full(item, tail)?;
-                backoff.spin();
-                tail = self.tail.stamp.load(Relaxed);
+                races.wait(&self.tail.stamp);
             } else {
-                // Another thread has claimed this slot and must finish, or our tail is
-                // old.
-                backoff.snooze();
-                tail = self.tail.stamp.load(Relaxed);
+                if stamp.wrapping_add(self.lap()) == tail.wrapping_add(1) {
+                    // The slot has the item of the lap before: full, or being popped.
+                    //
+                    // "Full" is an answer about other threads' pops, so it must not come
+                    // from an old value. Of two SeqCst fences, this one and the one that a
+                    // thread runs after its pop, one is first: if theirs, the load after
+                    // this sees their pop; if ours, whatever they load after their fence
+                    // sees what we did before. (`two_queues_are_not_both_full`)
+                    fence(SeqCst);
+                    item = full(item, tail)?;
+                }
+                // Another thread has claimed this slot and must finish, or our tail is old.
+                races.wait_for_other();
             }
         }
     }
 
     #[inline]
     pub(super) fn pop(&self) -> Option<T> {
-        let mut lost = 0;
+        let mut races = LostRaces::new();
         // Relaxed: where to look. The CAS verifies it.
         let head = self.head.stamp.load(Relaxed);
-        if self.stamp(head) == head.wrapping_add(1)
-            && let Claim::Won = self.claim(&self.head, head, &mut lost)
-        {
+        if self.stamp(head) == head.wrapping_add(1) && self.claim(&self.head, head, 1, &mut races) {
             // SAFETY: the stamp said that there is an item, and the CAS gave us the slot.
             return Some(unsafe { self.empty(head) });
         }
-        self.pop_contended(lost)
+        self.pop_contended(races)
     }
 
     /// The rest of `pop`: the first look or the first CAS did not do.
     #[cold]
-    fn pop_contended(&self, mut lost: usize) -> Option<T> {
-        let backoff = Backoff::new();
-        // Relaxed, also below: as above.
-        let mut head = self.head.stamp.load(Relaxed);
+    fn pop_contended(&self, mut races: LostRaces) -> Option<T> {
         loop {
+            // Relaxed: as above.
+            let head = self.head.stamp.load(Relaxed);
             let stamp = self.stamp(head);
             if stamp == head.wrapping_add(1) {
-                match self.claim(&self.head, head, &mut lost) {
-                    Claim::Won => {
-                        // SAFETY: the stamp said that there is an item, and the CAS gave
-                        // us the slot.
-                        return Some(unsafe { self.empty(head) });
-                    }
-                    Claim::Lost(now) => {
-                        head = now;
-                        backoff.spin();
-                    }
+                if self.claim(&self.head, head, 1, &mut races) {
+                    // SAFETY: the stamp said that there is an item, and the CAS gave us the
+                    // slot.
+                    return Some(unsafe { self.empty(head) });
                 }
-            } else if stamp == head {
-                // The slot waits for this lap's item: empty, or being pushed.
-                //
-                // `None` must not come from an old value: as in `push_contended`, with
-                // their push. (`two_queues_are_not_both_empty`)
-                fence(SeqCst);
-                // Relaxed: ordered by the fence.
-                if self.tail.stamp.load(Relaxed) == head {
-                    return None;
-                }
-                backoff.spin();
-                head = self.head.stamp.load(Relaxed);
+                races.wait(&self.head.stamp);
             } else {
-                // Another thread has claimed this slot and must finish, or our head is
-                // old.
-                backoff.snooze();
-                head = self.head.stamp.load(Relaxed);
+                if stamp == head {
+                    // The slot waits for this lap's item: empty, or being pushed.
+                    //
+                    // `None` must not come from an old value: as in `push_contended`, with
+                    // their push. (`two_queues_are_not_both_empty`)
+                    fence(SeqCst);
+                    if self.is_empty_at(head) {
+                        return None;
+                    }
+                }
+                // Another thread has claimed this slot and must finish, or our head is old.
+                races.wait_for_other();
             }
         }
     }
 
+    /// Closes the queue; whether this call did it.
+    pub(super) fn close(&self) -> bool {
+        // { lap, index } -> { lap, mark, index }
+        // Release: who sees the queue closed sees what the closer did before; pairs with the
+        // Acquire load in `is_closed`. As an RMW it keeps the release sequences of the claims
+        // alive.
+        !self.is_marked(self.tail.stamp.fetch_or(self.mark, Release))
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        // Acquire: pairs with the Release in `close`.
+        self.is_marked(self.tail.stamp.load(Acquire))
+    }
+
     /// The stamp of the slot that an end at `at` stands on.
     #[inline]
-    fn stamp(&self, at: Word) -> Word {
+    pub(super) fn stamp(&self, at: Word) -> Word {
         // Acquire: a popper receives the item, and a pusher the end of the last read;
         // pairs with the Release stores in `fill`, `force_push` and `empty`.
         self.slot(at).stamp.load(Acquire)
@@ -315,7 +342,7 @@ impl<T> Ring<T> {
     ///
     /// `stamp(tail)` was `tail`, and then the caller moved the tail past it.
     #[inline]
-    unsafe fn fill(&self, tail: Word, item: T) {
+    pub(super) unsafe fn fill(&self, tail: Word, item: T) {
         let slot = self.slot(tail);
         slot.item.with_mut(|slot| {
             // SAFETY: by the stamp the slot is empty, and whoever emptied it is done; by
@@ -333,7 +360,7 @@ impl<T> Ring<T> {
     ///
     /// `stamp(head)` was `head + 1`, and then the caller moved the head past it.
     #[inline]
-    unsafe fn empty(&self, head: Word) -> T {
+    pub(super) unsafe fn empty(&self, head: Word) -> T {
         let slot = self.slot(head);
         let item = slot.item.with(|slot| {
             // SAFETY: by the stamp the slot is initialised, and that happened before; by
@@ -342,7 +369,7 @@ impl<T> Ring<T> {
         });
         // { lap, i } + 1 -> { lap + 1, i }
         // Release: our read is over; pairs with the Acquire load in `stamp`.
-        slot.stamp.store(head.wrapping_add(self.lap), Release);
+        slot.stamp.store(head.wrapping_add(self.lap()), Release);
         item
     }
 
@@ -357,15 +384,14 @@ impl<T> Ring<T> {
             // Relaxed: only compared. The tail never returns to a value, so it was this
             // one when the head was loaded.
             if self.tail.stamp.load(Relaxed) == tail {
-                return self.distance(head, tail);
+                return self.distance(head, tail & !self.mark);
             }
         }
     }
 
     /// Slots from `head` to `tail`.
     fn distance(&self, head: Word, tail: Word) -> usize {
-        let index = |stamp| (stamp & (self.lap - 1)) as usize;
-        let (from, to) = (index(head), index(tail));
+        let (from, to) = (self.index(head), self.index(tail));
         if head == tail {
             0
         } else if from < to {
@@ -378,19 +404,22 @@ impl<T> Ring<T> {
     }
 
     /// `push` for who is alone.
-    pub(super) fn push_mut(&mut self, item: T) -> Result<(), T> {
+    pub(super) fn push_mut(&mut self, item: T) -> Result<(), PushError<T>> {
         // Relaxed, here and below: `&mut self` orders what came before and comes after.
         let tail = self.tail.stamp.load(Relaxed);
+        if self.is_marked(tail) {
+            return Err(PushError::Closed(item));
+        }
         let slot = self.slot(tail);
         if slot.stamp.load(Relaxed) != tail {
-            return Err(item);
+            return Err(PushError::Full(item));
         }
         slot.item.with_mut(|slot| {
             // SAFETY: `&mut self`, and the slot is empty by its stamp.
             unsafe { (*slot).write(item) };
         });
         slot.stamp.store(tail.wrapping_add(1), Relaxed);
-        self.tail.stamp.store(self.after(tail), Relaxed);
+        self.tail.stamp.store(self.after(tail, 1), Relaxed);
         Ok(())
     }
 
@@ -406,8 +435,8 @@ impl<T> Ring<T> {
             // SAFETY: `&mut self`; initialised, by the stamp, which changes below.
             unsafe { slot.cast::<T>().read() }
         });
-        slot.stamp.store(head.wrapping_add(self.lap), Relaxed);
-        self.head.stamp.store(self.after(head), Relaxed);
+        slot.stamp.store(head.wrapping_add(self.lap()), Relaxed);
+        self.head.stamp.store(self.after(head, 1), Relaxed);
         Some(item)
     }
 }

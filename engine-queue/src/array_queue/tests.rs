@@ -8,6 +8,7 @@ use std::{format, vec::Vec};
 
 use super::ArrayQueue;
 use crate::word::Word;
+use crate::{PopError, PushError};
 
 /// The first lap, and one that ends with the stamps.
 const LAPS: [Word; 2] = [0, !0];
@@ -159,6 +160,87 @@ fn debug_decodes() {
     queue.push(1).unwrap();
     assert_eq!(
         format!("{queue:?}"),
-        "ArrayQueue { len: 1, capacity: 2, lost_pushes: 0, lost_pops: 0, .. }"
+        "ArrayQueue { len: 1, capacity: 2, closed: false, \
+         stats: QueueStats { push_races_lost: 0, pop_races_lost: 0 }, .. }"
     );
+}
+
+#[test]
+fn batches_take_what_there_is_room_for() {
+    for lap in LAPS {
+        for capacity in 1..=9 {
+            for size in 0..=12 {
+                let queue = ArrayQueue::starting_at(capacity, lap);
+                let mut next = 0;
+                let mut out = Vec::new();
+                for round in 0..20 {
+                    let mut batch: Vec<usize> = (next..next + size).collect();
+                    let room = capacity - queue.len();
+                    let pushed = queue.push_batch(&mut batch);
+                    if size <= room {
+                        assert_eq!(pushed, Ok(()));
+                    } else {
+                        assert_eq!(pushed, Err(PushError::Full(())));
+                    }
+                    next += size.min(room);
+                    assert!(
+                        batch
+                            .iter()
+                            .copied()
+                            .eq(next..next + size.saturating_sub(room))
+                    );
+                    let (before, wanted) = (queue.len(), round % (capacity + 2));
+                    assert_eq!(queue.pop_batch(&mut out, wanted), wanted.min(before));
+                }
+                out.extend(queue);
+                assert!(out.into_iter().eq(0..next));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_closed_queue_gives_what_it_has() {
+    for lap in LAPS {
+        let mut queue = ArrayQueue::starting_at(2, lap);
+        assert_eq!(queue.try_pop(), Err(PopError::Empty));
+        queue.push(1).unwrap();
+        assert!(!queue.is_closed() && queue.close());
+        assert!(queue.is_closed() && !queue.close());
+        assert_eq!((queue.len(), queue.is_full()), (1, false));
+        assert_eq!(queue.push(2), Err(2));
+        assert_eq!(queue.push_mut(2), Err(2));
+        assert_eq!(queue.try_push(2), Err(PushError::Closed(2)));
+        assert_eq!(queue.force_push(2), Some(2));
+        let mut batch = std::vec![2, 3];
+        assert_eq!(queue.push_batch(&mut batch), Err(PushError::Closed(())));
+        assert_eq!(batch, [2, 3]);
+        assert_eq!(queue.try_pop(), Ok(1));
+        assert_eq!(queue.try_pop(), Err(PopError::Closed));
+        assert_eq!((queue.pop(), queue.pop_mut()), (None, None));
+        assert!(queue.is_empty());
+
+        let full = ArrayQueue::starting_at(2, lap);
+        full.push(1).unwrap();
+        full.push(2).unwrap();
+        full.close();
+        assert!(full.is_full());
+        assert_eq!(full.force_push(3), Some(3));
+        assert!(full.into_iter().eq([1, 2]));
+    }
+}
+
+#[test]
+fn drain_takes_what_is_there_now() {
+    let queue = ArrayQueue::new(4);
+    (0..3).for_each(|n| queue.push(n).unwrap());
+    let mut drain = queue.drain();
+    assert_eq!(drain.size_hint(), (0, Some(3)));
+    assert_eq!(drain.next(), Some(0));
+    queue.push(3).unwrap();
+    assert!(drain.eq(1..3));
+    assert_eq!(queue.len(), 1);
+    drop(queue.drain());
+    assert!(queue.drain().eq([3]));
+    assert_eq!(queue.drain().next(), None);
 }

@@ -13,9 +13,9 @@ pub(super) use crate::word::{AtomicIndex, Word};
 const LAP: Word = CAP as Word + 1;
 const _: () = assert!(LAP.is_power_of_two());
 
-/// `{ position, has_next }`: `has_next` is the lowest bit, set at the head only,
+/// `{ position, flag }`: the flag is the lowest bit. At the head it is "has next", set
 /// once the head's block is known not to be the last: then the tail need not be
-/// looked at.
+/// looked at. At the tail it is "closed", set for ever: no more is claimed there.
 ///
 /// | `position % LAP` | meaning | who may leave it, how |
 /// |---|---|---|
@@ -24,7 +24,7 @@ const _: () = assert!(LAP.is_power_of_two());
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Index(pub(super) Word);
 
-const HAS_NEXT: Word = 1;
+const FLAG: Word = 1;
 const SHIFT: u32 = 1;
 
 impl Index {
@@ -39,12 +39,24 @@ impl Index {
         (self.position() % LAP) as usize
     }
 
+    /// Of a head.
     pub(super) fn has_next(self) -> bool {
-        self.0 & HAS_NEXT != 0
+        self.0 & FLAG != 0
     }
 
+    /// Of a tail.
+    pub(super) fn is_closed(self) -> bool {
+        self.0 & FLAG != 0
+    }
+
+    /// What turns a tail into a closed one, by an OR.
+    pub(super) const CLOSED: Word = FLAG;
+
+    /// What moves a tail from the position without a slot to the next block, by an addition.
+    pub(super) const NEXT_BLOCK: Word = 1 << SHIFT;
+
     pub(super) fn with_next(self, has_next: bool) -> Self {
-        Self(self.0 & !HAS_NEXT | Word::from(has_next))
+        Self(self.0 & !FLAG | Word::from(has_next))
     }
 
     /// `count` slots on, with the same bit.
@@ -56,7 +68,7 @@ impl Index {
     /// From the position without a slot to the first slot of the next block.
     pub(super) fn next_block(self) -> Self {
         debug_assert_eq!(self.offset(), CAP);
-        Self((self.0 & !HAS_NEXT).wrapping_add(1 << SHIFT))
+        Self((self.0 & !FLAG).wrapping_add(1 << SHIFT))
     }
 
     pub(super) fn same_block(self, other: Self) -> bool {
@@ -66,7 +78,7 @@ impl Index {
     /// Whether this position is later than `other`. The two may have been loaded
     /// in any order: a head can be newer than the tail.
     pub(super) fn is_after(self, other: Self) -> bool {
-        let distance = (self.0 & !HAS_NEXT).wrapping_sub(other.0 & !HAS_NEXT);
+        let distance = (self.0 & !FLAG).wrapping_sub(other.0 & !FLAG);
         (distance as Signed) > 0
     }
 
@@ -75,7 +87,7 @@ impl Index {
         if !self.is_after(head) {
             return 0;
         }
-        let positions = (self.0 & !HAS_NEXT).wrapping_sub(head.0 & !HAS_NEXT) >> SHIFT;
+        let positions = (self.0 & !FLAG).wrapping_sub(head.0 & !FLAG) >> SHIFT;
         // Positions without a slot in `head..self`: one for each block begun since.
         // The head may stand on one itself.
         let blocks = (head.offset() as Word + positions) / LAP;
@@ -88,7 +100,7 @@ impl fmt::Debug for Index {
         f.debug_struct("Index")
             .field("block", &(self.position() / LAP))
             .field("offset", &self.offset())
-            .field("has_next", &self.has_next())
+            .field("flag", &self.has_next())
             .finish()
     }
 }

@@ -6,10 +6,11 @@ mod cache;
 mod claim;
 mod index;
 
+use alloc::vec::Vec;
 use core::ptr::{self, NonNull};
 
 use engine_atomic::sync::atomic::{AtomicPtr, Ordering::*, fence};
-use engine_atomic::{Backoff, CachePadded};
+use engine_atomic::{CachePadded, Contention};
 
 #[cfg(test)]
 pub(crate) use self::block::live;
@@ -18,6 +19,8 @@ use self::cache::Cache;
 pub(crate) use self::claim::{Attempt, Claim};
 use self::index::{AtomicIndex, Index};
 use crate::drop_all::drop_all;
+use crate::front::Front;
+use crate::lost_race::LostRaces;
 
 /// Items of one block: the most that one claim can take.
 pub(crate) const BLOCK: usize = CAP;
@@ -31,6 +34,8 @@ struct End<T> {
     index: AtomicIndex,
     /// Null until the first push.
     block: AtomicPtr<Block<T>>,
+    /// On the same line, for whoever has just won it.
+    contention: Contention,
 }
 
 impl<T> End<T> {
@@ -39,6 +44,7 @@ impl<T> End<T> {
             Self {
                 index: AtomicIndex::new(Index::START.0),
                 block: AtomicPtr::new(ptr::null_mut()),
+                contention: Contention::new(),
             }
         }
     }
@@ -46,23 +52,38 @@ impl<T> End<T> {
     /// Index and block, in this order.
     fn load(&self) -> (Index, *mut Block<T>) {
         // Acquire: the block is at least the one of this index; pairs with the
-        // Release swap in `change_block`.
+        // Release RMW in `tail_to` or `head_to`.
         let index = Index(self.index.load(Acquire));
         // Acquire: the first block is initialised; pairs with its Release store or
         // CAS in `push_first_block`. A later one came with the index.
         (index, self.block.load(Acquire))
     }
 
-    /// Leaves the position without a slot for the next block.
-    fn change_block(&self, next: NonNull<Block<T>>, index: Index) {
+    /// Moves the tail from the position without a slot to the next block.
+    fn tail_to(&self, next: NonNull<Block<T>>) {
+        // Relaxed: published by the addition below, and nobody claims before that.
+        self.block.store(next.as_ptr(), Relaxed);
+        // { CAP, closed } -> { next block's 0, closed }
+        // Release: publishes the block; pairs with the Acquire load in `load`. An
+        // addition, because the queue may be closed meanwhile.
+        self.index.fetch_add(Index::NEXT_BLOCK, Release);
+    }
+
+    /// Moves the head from the position without a slot to `index`, in the next block.
+    fn head_to(&self, next: NonNull<Block<T>>, index: Index) {
         // Relaxed: published by the swap below, and nobody claims before that.
         self.block.store(next.as_ptr(), Relaxed);
+        // { CAP, * } -> { next block's 0, has next }
         // Release: publishes the block; pairs with the Acquire load in `load`. A swap
         // where a store would do, because the checkers ask for it where other threads
         // compare-and-swap: once a block.
         self.index.swap(index.0, Release);
     }
 }
+
+/// The list is closed: nothing more is claimed at its tail.
+#[derive(Debug)]
+pub(crate) struct Closed;
 
 /// An unbounded queue of many producers and many consumers.
 ///
@@ -93,59 +114,102 @@ impl<T> BlockList<T> {
         }
     }
 
-    /// Appends one item.
+    /// Appends one item, or hands it back if the list is closed.
     #[inline]
-    pub(crate) fn push(&self, item: T) {
-        let (block, offset, _) = self.claim_slots(1);
+    pub(crate) fn push(&self, item: T) -> Result<(), T> {
+        let Ok((block, offset, _)) = self.claim_slots(1) else {
+            return Err(item);
+        };
         // SAFETY: the claim gives us this slot to write, once.
         unsafe { Block::write(block, offset, item) };
+        Ok(())
     }
 
-    /// Appends all `items` in their order, with one claim for each block that they
-    /// touch. Other threads' items may come between those of two claims.
-    pub(crate) fn push_all(&self, items: alloc::vec::Vec<T>) {
-        // The iterator of a vector runs no code of the user.
-        let mut items = items.into_iter();
-        while items.len() != 0 {
-            let (block, offset, count) = self.claim_slots(items.len());
+    /// Appends `items` in their order, with one claim for each block that they touch, and
+    /// takes what is appended out of the vector. Other threads' items may come between
+    /// those of two claims.
+    ///
+    /// # Errors
+    ///
+    /// If the list is closed, maybe after some items.
+    pub(crate) fn push_all(&self, items: &mut Vec<T>) -> Result<(), Closed> {
+        let mut items = Front::new(items);
+        while items.left() != 0 {
+            let (block, offset, count) = self.claim_slots(items.left())?;
             for (n, item) in items.by_ref().take(count).enumerate() {
                 // SAFETY: the claim gives us these slots to write, each once.
                 unsafe { Block::write(block, offset + n, item) };
             }
         }
+        Ok(())
     }
 
     /// Takes the oldest item.
     #[inline]
     pub(crate) fn pop(&self) -> Option<T> {
-        let backoff = Backoff::new();
+        let mut races = LostRaces::new();
         loop {
-            match self.claim(|_, _| 1) {
+            match self.claim(&mut races, |_, _| 1) {
                 Attempt::Claimed(claim) => {
                     // SAFETY: a claim has at least one slot; it is taken once.
                     return Some(unsafe { claim.take(0) });
                 }
                 Attempt::Empty => return None,
-                Attempt::Lost => backoff.spin(),
-                Attempt::Changing => backoff.snooze(),
+                Attempt::Lost => races.wait(&self.head.index),
+                Attempt::Changing => races.wait_for_other(),
             }
         }
+    }
+
+    /// Moves up to `max` of the oldest items to the end of `into`, with one claim for each
+    /// block that they lie in; how many.
+    pub(crate) fn pop_all(&self, into: &mut Vec<T>, max: usize) -> usize {
+        let mut races = LostRaces::new();
+        let mut popped = 0;
+        while popped < max {
+            let want = (max - popped).min(CAP);
+            // Before the claim: it may run code of the user's, or fail.
+            into.reserve(want);
+            match self.claim(&mut races, |_, _| want) {
+                Attempt::Claimed(claim) => {
+                    let len = into.len();
+                    for n in 0..claim.count() {
+                        // SAFETY: `n` is below the count, and each is taken once.
+                        let item = unsafe { claim.take(n) };
+                        // SAFETY: within the capacity, by `reserve`.
+                        let place = unsafe { into.as_mut_ptr().add(len + n) };
+                        // SAFETY: in the vector's allocation, and past its length: nobody else's.
+                        unsafe { place.write(item) };
+                    }
+                    // SAFETY: so many are initialised now.
+                    unsafe { into.set_len(len + claim.count()) };
+                    popped += claim.count();
+                }
+                Attempt::Empty => break,
+                Attempt::Lost => races.wait(&self.head.index),
+                Attempt::Changing => races.wait_for_other(),
+            }
+        }
+        popped
     }
 
     /// Claims up to `wanted` slots at the end, all in one block: the block, the first
     /// slot and how many.
     #[inline]
-    fn claim_slots(&self, wanted: usize) -> (NonNull<Block<T>>, usize, usize) {
-        let backoff = Backoff::new();
+    fn claim_slots(&self, wanted: usize) -> Result<(NonNull<Block<T>>, usize, usize), Closed> {
+        let mut races = LostRaces::new();
         // The block to install should we claim the last slot of one. Allocated before
         // the claim: nobody waits for the allocator, and a failure hurts nobody.
         let mut spare = None;
         let claimed = loop {
             let (index, block) = self.tail.load();
+            if index.is_closed() {
+                break Err(Closed);
+            }
             let offset = index.offset();
             if offset == CAP {
                 // The pusher of the last slot is about to install the next block.
-                backoff.snooze();
+                races.wait_for_other();
                 continue;
             }
             let count = wanted.min(CAP - offset);
@@ -159,32 +223,53 @@ impl<T> BlockList<T> {
             // index -> index + count
             // Release: who sees this tail sees the pops that came before; pairs with the
             // Acquire load in `len`. Items are published by the states of their slots.
-            // As an RMW it keeps the release sequence of `change_block` alive for `load`.
-            let next_index = index.advanced(count);
-            if self
-                .tail
-                .index
-                .compare_exchange_weak(index.0, next_index.0, Release, Relaxed)
-                .is_err()
-            {
-                backoff.spin();
+            // As an RMW it keeps the release sequence of `tail_to` alive for `load`.
+            // Relaxed on failure: a number to look at.
+            if let Err(now) = self.tail.index.compare_exchange_weak(
+                index.0,
+                index.advanced(count).0,
+                Release,
+                Relaxed,
+            ) {
+                races.lost(index.0, now);
+                races.wait(&self.tail.index);
                 continue;
             }
+            races.record(&self.tail.contention);
             if offset + count == CAP {
                 // `spare` was filled above, for this very offset.
                 let next = spare.take().unwrap_or_else(|| self.cache.take());
-                self.tail.change_block(next, next_index.next_block());
+                self.tail.tail_to(next);
                 // SAFETY: the block is freed only after its last slot was popped, which
                 // waits for this link.
                 unsafe { Block::link(block, next) };
             }
-            break (block, offset, count);
+            break Ok((block, offset, count));
         };
         if let Some(unused) = spare {
             // SAFETY: nobody else has seen it.
             unsafe { self.cache.put(unused) };
         }
         claimed
+    }
+
+    /// Closes the list; whether this call did it.
+    pub(crate) fn close(&self) -> bool {
+        // { position, 0 } -> { position, closed }
+        // Release: who sees the list closed sees what the closer did before; pairs with the
+        // Acquire load in `is_closed`. As an RMW it keeps the release sequences of the
+        // other writes alive.
+        !Index(self.tail.index.fetch_or(Index::CLOSED, Release)).is_closed()
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        // Acquire: pairs with the Release in `close`.
+        Index(self.tail.index.load(Acquire)).is_closed()
+    }
+
+    /// Races lost by pushes and by pops.
+    pub(crate) fn lost_races(&self) -> (usize, usize) {
+        (self.tail.contention.lost(), self.head.contention.lost())
     }
 
     /// Makes the first block that of both ends, unless somebody else does.
@@ -208,7 +293,11 @@ impl<T> BlockList<T> {
     /// Tries to claim the oldest items: `count_of(len, more)` of the `len` in their
     /// block, but at least one; `more` says that there are later blocks.
     #[inline]
-    pub(crate) fn claim(&self, count_of: impl FnOnce(usize, bool) -> usize) -> Attempt<'_, T> {
+    pub(crate) fn claim(
+        &self,
+        races: &mut LostRaces,
+        count_of: impl FnOnce(usize, bool) -> usize,
+    ) -> Attempt<'_, T> {
         let (head, block) = self.head.load();
         let offset = head.offset();
         if offset == CAP {
@@ -234,15 +323,17 @@ impl<T> BlockList<T> {
         // head -> head + count
         // Release: who sees this head sees the tail that we saw; pairs with the Acquire
         // loads in `len` and `is_empty`. Items are received through the states of their
-        // slots. As an RMW it keeps the release sequence of `change_block` alive.
-        if self
+        // slots. As an RMW it keeps the release sequence of `head_to` alive.
+        // Relaxed on failure: a number to look at.
+        if let Err(now) = self
             .head
             .index
             .compare_exchange(head.0, next_head.0, Release, Relaxed)
-            .is_err()
         {
+            races.lost(head.0, now);
             return Attempt::Lost;
         }
+        races.record(&self.head.contention);
         if offset + count == CAP {
             // SAFETY: we have claimed the last slot and not yet given it back, so the
             // block lives.
@@ -251,7 +342,7 @@ impl<T> BlockList<T> {
             // points to it.
             let has_next = unsafe { Block::has_next(next) };
             let next_head = next_head.next_block().with_next(has_next);
-            self.head.change_block(next, next_head);
+            self.head.head_to(next, next_head);
         }
         // SAFETY: these slots are claimed by this CAS, and by nobody else.
         Attempt::Claimed(unsafe { Claim::new(&self.cache, block, offset, count) })
@@ -306,9 +397,12 @@ impl<T> BlockList<T> {
     }
 
     /// `push` for who is alone: no read-modify-write.
-    pub(crate) fn push_mut(&mut self, item: T) {
+    pub(crate) fn push_mut(&mut self, item: T) -> Result<(), T> {
         // Relaxed, here and below: `&mut self` orders what came before and comes after.
         let index = Index(self.tail.index.load(Relaxed));
+        if index.is_closed() {
+            return Err(item);
+        }
         let block = match NonNull::new(self.tail.block.load(Relaxed)) {
             Some(block) => block,
             None => {
@@ -330,6 +424,7 @@ impl<T> BlockList<T> {
         // SAFETY: `&mut self`: the slot at the tail is ours, and is empty.
         unsafe { Block::write(block, offset, item) };
         self.tail.index.store(next_index.0, Relaxed);
+        Ok(())
     }
 
     /// `pop` for who is alone: no read-modify-write.

@@ -62,6 +62,6 @@ fn the_bit_is_kept_out_of_the_position() {
     assert!(!head.advanced(CAP - 3).next_block().has_next());
     assert_eq!(
         std::format!("{head:?}"),
-        "Index { block: 0, offset: 3, has_next: true }"
+        "Index { block: 0, offset: 3, flag: true }"
     );
 }

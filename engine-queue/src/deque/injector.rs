@@ -4,6 +4,7 @@ use core::fmt;
 
 use super::{Destination, Steal};
 use crate::block_list::{Attempt, BLOCK, BlockList};
+use crate::lost_race::LostRaces;
 
 #[cfg(test)]
 mod model;
@@ -66,20 +67,22 @@ impl<T> Injector<T> {
 
     /// Appends `item`.
     pub fn push(&self, item: T) {
-        self.list.push(item);
+        let pushed = self.list.push(item);
+        debug_assert!(pushed.is_ok(), "an injector is not closed");
     }
 
-    /// Appends all `items`, in their order.
+    /// Appends all `items`, in their order, and leaves the vector empty.
     ///
     /// One claim for each block that is touched, where `push` makes one for each
     /// item. Items of other threads may come between those of two claims.
-    pub fn push_batch(&self, items: alloc::vec::Vec<T>) {
-        self.list.push_all(items);
+    pub fn push_batch(&self, items: &mut alloc::vec::Vec<T>) {
+        let pushed = self.list.push_all(items);
+        debug_assert!(pushed.is_ok(), "an injector is not closed");
     }
 
     /// Takes the oldest item.
     pub fn steal(&self) -> Steal<T> {
-        match self.list.claim(|_, _| 1) {
+        match self.list.claim(&mut LostRaces::new(), |_, _| 1) {
             // SAFETY: a claim has at least one item; it is taken once.
             Attempt::Claimed(claim) => Steal::Success(unsafe { claim.take(0) }),
             Attempt::Empty => Steal::Empty,
@@ -107,7 +110,9 @@ impl<T> Injector<T> {
         if room == 0 {
             return Steal::Empty;
         }
-        match self.list.claim(|len, more| share(len, more).min(room)) {
+        match self.list.claim(&mut LostRaces::new(), |len, more| {
+            share(len, more).min(room)
+        }) {
             Attempt::Claimed(claim) => {
                 dest.append(claim.count(), |n| {
                     // SAFETY: `append` asks once for each of `0..count`.
@@ -139,7 +144,9 @@ impl<T> Injector<T> {
         assert!(limit > 0, "limit must be non-zero");
         // Before the claim: nothing is claimed that has no place to go.
         let room = 1 + dest.room_for(limit.min(BLOCK) - 1);
-        match self.list.claim(|len, more| share(len, more).min(room)) {
+        match self.list.claim(&mut LostRaces::new(), |len, more| {
+            share(len, more).min(room)
+        }) {
             Attempt::Claimed(claim) => {
                 // SAFETY: a claim has at least one item; this one is taken once.
                 let first = unsafe { claim.take(0) };

@@ -244,7 +244,7 @@ fn a_batch_stays_together() {
         assert_eq!(queue.pop(), Some(0));
         let batch = {
             let queue = queue.clone();
-            thread::spawn(move || queue.push_batch(vec![10, 11]))
+            thread::spawn(move || queue.push_batch(&mut vec![10, 11]).unwrap())
         };
         let single = pusher(&queue, vec![20]);
         let popper = popper(&queue, 1);

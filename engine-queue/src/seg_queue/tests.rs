@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::{format, vec::Vec};
 
 use super::SegQueue;
+use crate::{PopError, PushError};
 
 #[test]
 fn first_in_first_out_over_many_blocks() {
@@ -58,9 +59,10 @@ fn batches_of_every_size() {
     let queue = SegQueue::new();
     let mut all = Vec::new();
     for size in 0..100 {
-        let batch: Vec<usize> = (all.len()..all.len() + size).collect();
+        let mut batch: Vec<usize> = (all.len()..all.len() + size).collect();
         all.extend(&batch);
-        queue.push_batch(batch);
+        queue.push_batch(&mut batch).unwrap();
+        assert!(batch.is_empty());
         assert_eq!(queue.len(), all.len());
     }
     assert!(queue.into_iter().eq(all));
@@ -115,5 +117,63 @@ fn sizes_at_both_ends() {
 fn debug_says_the_length() {
     let queue = SegQueue::default();
     queue.push(1);
-    assert_eq!(format!("{queue:?}"), "SegQueue { len: 1, .. }");
+    assert_eq!(
+        format!("{queue:?}"),
+        "SegQueue { len: 1, closed: false, \
+         stats: QueueStats { push_races_lost: 0, pop_races_lost: 0 }, .. }"
+    );
+}
+
+#[test]
+fn batches_are_taken_over_the_ends_of_blocks() {
+    let queue = SegQueue::new();
+    let mut next = 0;
+    let mut out = Vec::new();
+    for size in 0..100 {
+        let mut batch: Vec<usize> = (next..next + size).collect();
+        next += size;
+        queue.push_batch(&mut batch).unwrap();
+        let (before, wanted) = (queue.len(), (size * 7) % 90);
+        assert_eq!(queue.pop_batch(&mut out, wanted), wanted.min(before));
+    }
+    let rest = queue.len();
+    assert_eq!(queue.pop_batch(&mut out, usize::MAX), rest);
+    assert!(out.into_iter().eq(0..next));
+}
+
+/// Closed on either side of a block's end.
+#[test]
+fn a_closed_queue_gives_what_it_has() {
+    for items in [0, 1, 30, 31, 32, 62] {
+        let mut queue = SegQueue::new();
+        assert_eq!(queue.try_pop(), Err(PopError::Empty));
+        (0..items).for_each(|n| queue.push(n));
+        assert!(!queue.is_closed() && queue.close());
+        assert!(queue.is_closed() && !queue.close());
+        assert_eq!(queue.len(), items);
+        assert_eq!(queue.try_push(99), Err(PushError::Closed(99)));
+        let mut batch = std::vec![98, 99];
+        assert_eq!(queue.push_batch(&mut batch), Err(PushError::Closed(())));
+        assert_eq!(batch, [98, 99]);
+        let pushed = catch_unwind(AssertUnwindSafe(|| queue.push(99)));
+        let message = *pushed.unwrap_err().downcast::<&str>().unwrap();
+        assert_eq!(message, "push on a closed queue");
+        assert!(catch_unwind(AssertUnwindSafe(|| queue.push_mut(99))).is_err());
+        for item in 0..items {
+            assert_eq!(queue.try_pop(), Ok(item));
+        }
+        assert_eq!(queue.try_pop(), Err(PopError::Closed));
+        assert!(queue.is_empty());
+    }
+}
+
+#[test]
+fn drain_takes_what_is_there_now() {
+    let queue = SegQueue::new();
+    (0..40).for_each(|n| queue.push(n));
+    let mut drain = queue.drain();
+    assert_eq!(drain.next(), Some(0));
+    queue.push(40);
+    assert!(drain.eq(1..40));
+    assert_eq!(queue.pop(), Some(40));
 }

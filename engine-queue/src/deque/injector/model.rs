@@ -170,7 +170,7 @@ fn schedulers_queues() {
                     let jobs = jobs.clone();
                     thread::spawn(move || {
                         jobs.push(n * 10);
-                        jobs.push_batch((n * 10 + 1..n * 10 + 6).collect());
+                        jobs.push_batch(&mut (n * 10 + 1..n * 10 + 6).collect());
                         jobs.push(n * 10 + 6);
                     })
                 })

@@ -11,7 +11,7 @@ use crate::deque::bounded::Worker;
 
 fn filled(items: usize) -> Injector<usize> {
     let injector = Injector::new();
-    injector.push_batch((0..items).collect());
+    injector.push_batch(&mut (0..items).collect());
     injector
 }
 

@@ -1,0 +1,67 @@
+//! What a claim does after it has lost a race.
+
+use engine_atomic::sync::atomic::Ordering::Relaxed;
+use engine_atomic::sync::pick;
+use engine_atomic::{Backoff, Contention};
+
+use crate::word::{AtomicIndex, Word};
+
+/// Waits after which a claim is tried however much the others are at it: 1 + 2 + ... + 64
+/// pauses, some microseconds.
+const ROUNDS: u32 = pick(7, 1) as u32;
+
+/// The races that one operation has lost, and how long it waits after each.
+///
+/// Who wins a race has the line of the index, and can claim again for next to nothing as
+/// long as nobody takes the line away. Who loses and is back at once takes it away: then
+/// every claim pays for a transfer, dozens of times its own price. So the loser stays
+/// away longer each time, and while it sees that the others go on claiming, it does not
+/// even try; but not for ever.
+pub(crate) struct LostRaces {
+    backoff: Backoff,
+    lost: usize,
+}
+
+impl LostRaces {
+    #[inline]
+    pub(crate) fn new() -> Self {
+        Self {
+            backoff: Backoff::new(),
+            lost: 0,
+        }
+    }
+
+    /// A compare-and-swap from `expected` has failed with `now`.
+    #[inline]
+    pub(crate) fn lost(&mut self, expected: Word, now: Word) {
+        // A weak CAS may fail with nobody there: that is no contention.
+        self.lost += usize::from(now != expected);
+    }
+
+    /// Waits after a race for `end` was lost.
+    #[cold]
+    pub(crate) fn wait(&self, end: &AtomicIndex) {
+        // Relaxed, both: a look. Whoever claims verifies it.
+        let mut seen = end.load(Relaxed);
+        loop {
+            self.backoff.spin();
+            let now = end.load(Relaxed);
+            if now == seen || self.backoff.rounds() >= ROUNDS {
+                return;
+            }
+            seen = now;
+        }
+    }
+
+    /// Waits for another thread, which must act first.
+    #[cold]
+    pub(crate) fn wait_for_other(&self) {
+        self.backoff.snooze();
+    }
+
+    /// A claim has been won: `contention` is on the line that has come with it.
+    #[inline]
+    pub(crate) fn record(&self, contention: &Contention) {
+        contention.record(self.lost);
+    }
+}
