@@ -39,6 +39,8 @@ mod pop_error;
 mod push_error;
 mod queue;
 mod stats;
+#[cfg(feature = "std")]
+pub mod waitable;
 mod word;
 
 pub use array_queue::ArrayQueue;
@@ -48,3 +50,5 @@ pub use push_error::PushError;
 pub use queue::Queue;
 pub use seg_queue::SegQueue;
 pub use stats::QueueStats;
+#[cfg(feature = "std")]
+pub use waitable::Waitable;
