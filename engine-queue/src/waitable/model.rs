@@ -71,7 +71,7 @@ fn spawn<R: Send + 'static>(
 fn a_push_between_look_and_sleep() {
     check(
         "a_push_between_look_and_sleep",
-        Budget::preemptions(2),
+        Budget::exhaustive(),
         || {
             let queue = bounded(1);
             let waiter = spawn(&queue, |queue| queue.pop_wait());
@@ -83,23 +83,19 @@ fn a_push_between_look_and_sleep() {
 
 #[test]
 fn a_pop_between_look_and_sleep() {
-    check(
-        "a_pop_between_look_and_sleep",
-        Budget::preemptions(2),
-        || {
-            let queue = bounded(1);
-            queue.try_push(1).unwrap();
-            let waiter = spawn(&queue, |queue| queue.push_wait(2));
-            assert_eq!(queue.try_pop(), Ok(1));
-            assert_eq!(waiter.join().unwrap(), Ok(()));
-            assert_eq!(queue.try_pop(), Ok(2));
-        },
-    );
+    check("a_pop_between_look_and_sleep", Budget::exhaustive(), || {
+        let queue = bounded(1);
+        queue.try_push(1).unwrap();
+        let waiter = spawn(&queue, |queue| queue.push_wait(2));
+        assert_eq!(queue.try_pop(), Ok(1));
+        assert_eq!(waiter.join().unwrap(), Ok(()));
+        assert_eq!(queue.try_pop(), Ok(2));
+    });
 }
 
 #[test]
 fn a_task_waits_for_a_push() {
-    check("a_task_waits_for_a_push", Budget::preemptions(2), || {
+    check("a_task_waits_for_a_push", Budget::exhaustive(), || {
         let queue = bounded(1);
         let waiter = spawn(&queue, |queue| block_on(queue.pop()));
         queue.try_push(1).unwrap();
@@ -109,7 +105,7 @@ fn a_task_waits_for_a_push() {
 
 #[test]
 fn a_task_waits_for_room() {
-    check("a_task_waits_for_room", Budget::preemptions(2), || {
+    check("a_task_waits_for_room", Budget::exhaustive(), || {
         let queue = bounded(1);
         queue.try_push(1).unwrap();
         let waiter = spawn(&queue, |queue| block_on(queue.push(2)));
@@ -136,7 +132,7 @@ fn two_waiters_two_pushes() {
 
 #[test]
 fn close_wakes_all() {
-    check("close_wakes_all", Budget::preemptions(1), || {
+    check("close_wakes_all", Budget::preemptions(3), || {
         let queue = bounded(1);
         let waiters = [
             spawn(&queue, |queue| queue.pop_wait()),
