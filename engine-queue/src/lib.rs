@@ -33,3 +33,8 @@ mod word;
 
 pub use array_queue::ArrayQueue;
 pub use seg_queue::SegQueue;
+
+/// The examples of the README are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -91,3 +91,8 @@ pub use scheduler::{Scheduler, spawn};
 pub use snapshot::{Snapshot, WorkerSnapshot};
 pub use spawn_error::SpawnError;
 pub use yield_now::{YieldNow, yield_now};
+
+/// The examples of the README are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
