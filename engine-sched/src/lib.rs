@@ -59,9 +59,12 @@
 //!
 //! # Verified by
 //!
-//! loom: the idle protocol. shuttle: the idle protocol, and whole schedulers that
-//! spawn, steal, panic, cancel and shut down. The memory and the state of a task are
-//! async-task's, which is trusted.
+//! loom: the idle protocol (`idle/model.rs`), [`Scheduler::block_on`]
+//! (`block_on/model.rs`) and the end that several threads wait for (`phase/model.rs`).
+//! shuttle: the same, and whole schedulers that spawn, steal, abort, run blocking closures
+//! and shut down (`model.rs`). Panics, in tests on real threads (`tests/`). ThreadSanitizer
+//! (`examples/tsan_sched.rs`). The memory and the state of a task are async-task's, which
+//! is trusted.
 
 mod block_on;
 mod blocking;
