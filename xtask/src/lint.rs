@@ -17,7 +17,10 @@ pub fn run(report: &mut Report) {
     format(report);
     report.step("the facade is the only way to atomics", rules::facade);
     report.step("no file knows this machine", rules::portable);
-    report.step("the README counts packages as cargo does", readme::packages);
+    report.step(
+        "the README names and counts packages as cargo does",
+        readme::packages,
+    );
     report.step("the README's code is an example", readme::example);
     clippy(report);
     let docs = Cmd::cargo("doc --workspace --no-deps --all-features")
