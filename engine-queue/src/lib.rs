@@ -29,6 +29,7 @@ pub mod seg_queue;
 
 mod block_list;
 mod drop_all;
+mod testing;
 mod word;
 
 pub use array_queue::ArrayQueue;

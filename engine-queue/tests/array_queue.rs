@@ -13,29 +13,14 @@ use proptest::prelude::*;
 
 const ITEMS: usize = if cfg!(miri) { 50 } else { 4_000 };
 
-/// Resolves only while `T` is not `Send`: with two impls the parameter is ambiguous.
-trait AmbiguousIfSend<Marker> {
-    fn check() {}
-}
-struct IsSend;
-impl<T: ?Sized> AmbiguousIfSend<()> for T {}
-impl<T: ?Sized + Send> AmbiguousIfSend<IsSend> for T {}
-
-trait AmbiguousIfSync<Marker> {
-    fn check() {}
-}
-struct IsSync;
-impl<T: ?Sized> AmbiguousIfSync<()> for T {}
-impl<T: ?Sized + Sync> AmbiguousIfSync<IsSync> for T {}
-
 #[test]
 fn auto_traits() {
     fn all<T: Send + Sync + UnwindSafe + RefUnwindSafe>() {}
 
     // An item that is `Send` only: it is handed over, never shared.
     all::<ArrayQueue<Cell<u8>>>();
-    <ArrayQueue<Rc<u8>> as AmbiguousIfSend<_>>::check();
-    <ArrayQueue<Rc<u8>> as AmbiguousIfSync<_>>::check();
+    testkit::not_impl!(ArrayQueue<Rc<u8>>: Send);
+    testkit::not_impl!(ArrayQueue<Rc<u8>>: Sync);
 }
 
 #[test]

@@ -1,4 +1,5 @@
 //! Counts the blocks that were not freed, by thread: the checkers run a model on one.
+#![cfg(test)]
 
 use std::cell::Cell;
 

@@ -5,7 +5,6 @@ mod block;
 mod cache;
 mod claim;
 mod index;
-#[cfg(test)]
 pub(crate) mod live;
 
 use core::ptr::{self, NonNull};
