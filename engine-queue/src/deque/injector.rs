@@ -49,6 +49,12 @@ mod tests;
 ///
 /// Between workers that have deques of their own: there a push costs no
 /// read-modify-write.
+///
+/// # Verified by
+///
+/// The models of [`SegQueue`](crate::SegQueue), and those of batches
+/// (`deque/injector/model.rs`); fuzzing against `VecDeque`; ThreadSanitizer
+/// (`examples/tsan_queue.rs`).
 pub struct Injector<T> {
     list: BlockList<T>,
 }
