@@ -5,7 +5,7 @@ use hdrhistogram::Histogram;
 use super::turn::merge;
 use super::{Turn, Unit};
 
-/// The result of a [`Contest`].
+/// The result of a [`Contest`](super::Contest).
 #[derive(Debug)]
 pub struct Table {
     /// What was done.
