@@ -8,6 +8,32 @@
 //! | [`deque::Injector`] | the same, for stealing batches into workers' deques | grows | first in, first out |
 //! | [`deque::bounded`] | ring of one owner and many thieves | hands the item back | first in, first out |
 //!
+//! # Example
+//!
+//! ```
+//! use engine_queue::{ArrayQueue, SegQueue};
+//!
+//! let jobs = SegQueue::new();
+//! let done = ArrayQueue::new(4);
+//! (0..4).for_each(|n| jobs.push(n));
+//! std::thread::scope(|scope| {
+//!     for _ in 0..2 {
+//!         scope.spawn(|| {
+//!             while let Some(n) = jobs.pop() {
+//!                 done.push(n * n).unwrap();
+//!             }
+//!         });
+//!     }
+//! });
+//! assert!(done.is_full());
+//! ```
+//!
+//! # Guarantees
+//!
+//! Each type's page says what it promises. In common: no slot is read while another
+//! thread may write it, so all are sound for every `T`; no code of the user runs inside a
+//! claim; none is lock-free, and each page says which thread can block which.
+//!
 //! # Features
 //!
 //! | feature | default | what it adds |
@@ -29,7 +55,13 @@ pub mod seg_queue;
 
 mod block_list;
 mod drop_all;
+mod testing;
 mod word;
 
 pub use array_queue::ArrayQueue;
 pub use seg_queue::SegQueue;
+
+/// The examples of the README are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

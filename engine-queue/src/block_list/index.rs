@@ -13,9 +13,8 @@ pub(super) use crate::word::{AtomicIndex, Word};
 const LAP: Word = CAP as Word + 1;
 const _: () = assert!(LAP.is_power_of_two());
 
-/// `{ position, has_next }`: `has_next` is the lowest bit, set at the head only,
-/// once the head's block is known not to be the last: then the tail need not be
-/// looked at.
+/// `{ position, next }`: `next` is the lowest bit, set at the head only, once a block
+/// after the head's was seen: then the tail need not be looked at.
 ///
 /// | `position % LAP` | meaning | who may leave it, how |
 /// |---|---|---|
@@ -24,7 +23,16 @@ const _: () = assert!(LAP.is_power_of_two());
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Index(pub(super) Word);
 
-const HAS_NEXT: Word = 1;
+/// What was seen of the block after the head's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// There is one.
+    Seen,
+    /// None was seen: the head's block may be the last.
+    NotSeen,
+}
+
+const NEXT: Word = 1;
 const SHIFT: u32 = 1;
 
 impl Index {
@@ -39,12 +47,19 @@ impl Index {
         (self.position() % LAP) as usize
     }
 
-    pub(super) fn has_next(self) -> bool {
-        self.0 & HAS_NEXT != 0
+    pub(super) fn next(self) -> Next {
+        match self.0 & NEXT {
+            0 => Next::NotSeen,
+            _ => Next::Seen,
+        }
     }
 
-    pub(super) fn with_next(self, has_next: bool) -> Self {
-        Self(self.0 & !HAS_NEXT | Word::from(has_next))
+    pub(super) fn with_next(self, next: Next) -> Self {
+        let bit = match next {
+            Next::NotSeen => 0,
+            Next::Seen => NEXT,
+        };
+        Self(self.0 & !NEXT | bit)
     }
 
     /// `count` slots on, with the same bit.
@@ -56,7 +71,7 @@ impl Index {
     /// From the position without a slot to the first slot of the next block.
     pub(super) fn next_block(self) -> Self {
         debug_assert_eq!(self.offset(), CAP);
-        Self((self.0 & !HAS_NEXT).wrapping_add(1 << SHIFT))
+        Self((self.0 & !NEXT).wrapping_add(1 << SHIFT))
     }
 
     pub(super) fn same_block(self, other: Self) -> bool {
@@ -66,7 +81,7 @@ impl Index {
     /// Whether this position is later than `other`. The two may have been loaded
     /// in any order: a head can be newer than the tail.
     pub(super) fn is_after(self, other: Self) -> bool {
-        let distance = (self.0 & !HAS_NEXT).wrapping_sub(other.0 & !HAS_NEXT);
+        let distance = (self.0 & !NEXT).wrapping_sub(other.0 & !NEXT);
         (distance as Signed) > 0
     }
 
@@ -75,7 +90,7 @@ impl Index {
         if !self.is_after(head) {
             return 0;
         }
-        let positions = (self.0 & !HAS_NEXT).wrapping_sub(head.0 & !HAS_NEXT) >> SHIFT;
+        let positions = (self.0 & !NEXT).wrapping_sub(head.0 & !NEXT) >> SHIFT;
         // Positions without a slot in `head..self`: one for each block begun since.
         // The head may stand on one itself.
         let blocks = (head.offset() as Word + positions) / LAP;
@@ -88,7 +103,7 @@ impl fmt::Debug for Index {
         f.debug_struct("Index")
             .field("block", &(self.position() / LAP))
             .field("offset", &self.offset())
-            .field("has_next", &self.has_next())
+            .field("next", &self.next())
             .finish()
     }
 }

@@ -23,7 +23,7 @@ use trial::{Trial, Verdict};
 /// What to weaken, and who should notice.
 #[derive(Args)]
 pub struct Options {
-    /// A source file, from the root: `engine-atomic/src/futex/table.rs`
+    /// A source file, from the root: `engine-atomic/src/futex/bucket.rs`
     file: String,
     /// Only models whose path contains this
     filter: Option<String>,
