@@ -6,11 +6,16 @@
 //! stamped from a clock that the sweep itself advances, and the sweep looks at
 //! all of them a few times in each timeout.
 
-use std::sync::Mutex;
-use std::sync::PoisonError;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+#[cfg(test)]
+mod model;
+#[cfg(all(test, not(any(engine_loom, engine_shuttle))))]
+mod tests;
+
 use std::task::Waker;
 use std::time::{Duration, Instant};
+
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::sync::{Mutex, lock, wake_all};
 
 /// The phases of a connection.
 ///
@@ -48,6 +53,7 @@ impl Phase {
 #[derive(Debug)]
 pub struct Clock {
     start: Instant,
+    /// It orders nothing: a nudge shows it to those who have to see it.
     millis: AtomicU64,
 }
 
@@ -96,7 +102,8 @@ pub struct Patience {
 #[derive(Debug)]
 pub struct Activity {
     /// `millis << 2 | phase`. Only the connection's task stores to it, so a
-    /// load and a store make an update.
+    /// load and a store make an update. It stands for itself and orders nothing: no
+    /// model needs it.
     word: AtomicU64,
     /// The server is draining or the sweep found the connection overdue.
     nudged: AtomicBool,
@@ -152,28 +159,32 @@ impl Activity {
 
     /// The task's side: remembers whom to wake.
     pub fn set_waker(&self, waker: &Waker) {
-        *self.waker.lock().unwrap_or_else(PoisonError::into_inner) = Some(waker.clone());
+        let waker = waker.clone();
+        // Dropped without the lock: a waker's drop is foreign code.
+        let _before = lock(&self.waker).replace(waker);
     }
 
     /// Makes the task look at the server's state and at its own clock.
     pub fn nudge(&self) {
-        // Release: what the caller stored before (the drain flag) is visible to
+        // Release: what the caller did before, as advancing the clock, is visible to
         // the task that finds the nudge; pairs with the Acquire in `take_nudge`.
-        self.nudged.store(true, Ordering::Release);
-        let waker = self
-            .waker
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+        self.nudged.swap(true, Ordering::Release);
+        // Cloned under the lock, since it has to stay: the task sets it once.
+        let waker = lock(&self.waker).clone();
+        // A waker that panics is the runtime's concern, and no reason to leave out
+        // the connections behind this one.
+        let _ = wake_all(waker);
     }
 
-    /// The task's side: whether a nudge came since the last call. The common
-    /// answer, no, is one load.
+    /// The task's side, after [`set_waker`](Self::set_waker): whether a nudge came since
+    /// the last call. The common answer, no, is one load.
+    ///
+    /// A nudge sets the flag and then looks for a waker; the task sets its waker and then
+    /// looks for the flag. The lock around the waker decides: whoever comes second sees
+    /// what the other has done before.
     pub fn take_nudge(&self) -> bool {
-        // Relaxed: only a hint; the swap below synchronises.
+        // Relaxed: the swap below synchronises, and the lock in `set_waker` keeps this
+        // load from missing a nudge that has found no waker.
         self.nudged.load(Ordering::Relaxed)
             // Acquire: pairs with the Release in `nudge`.
             && self.nudged.swap(false, Ordering::Acquire)
@@ -182,63 +193,4 @@ impl Activity {
 
 fn pack(phase: Phase, millis: u64) -> u64 {
     millis << 2 | phase as u64
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const PATIENCE: Patience = Patience {
-        head: Duration::from_millis(100),
-        idle: Duration::from_millis(1000),
-    };
-
-    #[test]
-    fn head_time_counts_from_the_first_byte() {
-        let activity = Activity::new(0);
-        activity.received(50);
-        activity.received(120);
-        assert_eq!(activity.get(), (Phase::Head, 50));
-        assert!(!activity.overdue(150, &PATIENCE));
-        assert!(activity.overdue(151, &PATIENCE));
-    }
-
-    #[test]
-    fn idle_and_fresh_have_their_own_limits() {
-        let activity = Activity::new(7);
-        assert!(!activity.overdue(107, &PATIENCE));
-        assert!(activity.overdue(108, &PATIENCE));
-        activity.enter(Phase::Idle, 200);
-        assert!(!activity.overdue(1200, &PATIENCE));
-        assert!(activity.overdue(1201, &PATIENCE));
-    }
-
-    #[test]
-    fn a_busy_connection_is_never_overdue() {
-        let activity = Activity::new(0);
-        activity.enter(Phase::Busy, 0);
-        assert!(!activity.overdue(u64::MAX >> 2, &PATIENCE));
-    }
-
-    #[test]
-    fn progress_in_writing_restarts_the_wait() {
-        let activity = Activity::new(0);
-        activity.enter(Phase::Idle, 0);
-        activity.sent(900);
-        assert_eq!(activity.get(), (Phase::Idle, 900));
-        assert!(!activity.overdue(1900, &PATIENCE));
-        // A request sent ahead during a long download is not a slow head.
-        activity.received(900);
-        activity.sent(5000);
-        assert_eq!(activity.get(), (Phase::Head, 5000));
-    }
-
-    #[test]
-    fn a_nudge_is_taken_once() {
-        let activity = Activity::new(0);
-        assert!(!activity.take_nudge());
-        activity.nudge();
-        assert!(activity.take_nudge());
-        assert!(!activity.take_nudge());
-    }
 }

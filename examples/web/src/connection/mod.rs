@@ -1,12 +1,14 @@
 //! One connection, from accept to close.
 
+#[cfg(test)]
+mod model;
+
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::io::{Read as _, Write as _};
 use std::net::Shutdown;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -23,6 +25,7 @@ use crate::io::Stream;
 use crate::reactor::Socket;
 use crate::runtime::Runtime;
 use crate::site::{Body, Site};
+use crate::sync::atomic::{AtomicBool, Ordering};
 
 /// Room for a head of the largest allowed size and for the writes behind it.
 const BUFFER_MIN: usize = 64 * 1024;
@@ -48,14 +51,16 @@ struct Shared<R: Runtime> {
     site: Arc<Site<R>>,
     hub: Arc<Hub>,
     activity: Arc<Activity>,
-    /// The last request had a body, which the server does not read.
+    /// The last request had a body, which the server does not read. Atomic because
+    /// the task may move to another thread, and for no other reason: only the task
+    /// touches it.
     body_left: AtomicBool,
 }
 
 impl<R: Runtime> Shared<R> {
     async fn respond(self: Arc<Self>, request: Request<Incoming>) -> Response<Body<R>> {
         if !request.body().is_end_stream() {
-            // Relaxed: read by the same task.
+            // Relaxed: the same task reads it; no model needs it.
             self.body_left.store(true, Ordering::Relaxed);
         }
         let (request, _) = request.into_parts();
@@ -112,6 +117,7 @@ pub async fn serve<R: Runtime>(
         }
         End::Overdue(_) => false,
     };
+    // Relaxed: as above.
     if refused || shared.body_left.load(Ordering::Relaxed) {
         linger(&socket).await;
     }

@@ -18,7 +18,7 @@ use std::num::NonZeroU64;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::Arc;
-use std::thread;
+use std::thread::available_parallelism; // facade: it asks the system, and starts nothing
 
 use async_lock::Semaphore;
 use hyper::header::{CACHE_CONTROL, CONTENT_ENCODING, HeaderValue, VARY};
@@ -75,7 +75,7 @@ impl<R: Runtime> Site<R> {
     ///
     /// If it does not exist, is not a directory or may not be read.
     pub fn open(runtime: R, directory: &Path, options: Options) -> io::Result<Self> {
-        let cpus = thread::available_parallelism().map_or(1, usize::from);
+        let cpus = available_parallelism().map_or(1, usize::from);
         Ok(Self {
             runtime,
             root: Arc::new(Root::open(directory)?),

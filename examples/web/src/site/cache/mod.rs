@@ -4,16 +4,24 @@
 //! several requests want at once is made once: the first claim fills it, the
 //! others wait, and a client that hangs up does not stop the filling.
 
+#[cfg(test)]
+mod model;
+mod slot;
+#[cfg(all(test, not(any(engine_loom, engine_shuttle))))]
+mod tests;
+
 use std::io;
 use std::num::NonZeroU64;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
-use async_lock::OnceCell;
 use bytes::Bytes;
 use lru::LruCache;
 
 use super::encoding::Coding;
 use super::root::Meta;
+use crate::sync::{Mutex, lock};
+
+pub use slot::{Slot, Wait};
 
 /// What an entry costs beside its body: key, list node, slot.
 const OVERHEAD: u64 = 256;
@@ -30,19 +38,6 @@ pub struct Key {
 /// A body, or why there is none.
 pub type Outcome = Result<Bytes, Arc<io::Error>>;
 
-/// A place for one body, empty while it is being made.
-#[derive(Debug, Default)]
-pub struct Slot {
-    outcome: OnceCell<Outcome>,
-}
-
-impl Slot {
-    /// Waits until the body is there or has failed.
-    pub async fn wait(&self) -> Outcome {
-        self.outcome.wait().await.clone()
-    }
-}
-
 /// What a request finds.
 #[derive(Debug)]
 pub enum Claim {
@@ -54,7 +49,8 @@ pub enum Claim {
     Fill(Filler),
 }
 
-/// The cache. Its lock is held for a few steps, never while a body is made.
+/// The cache. Its lock is held for a few steps, never while a body is made. A slot's
+/// lock is taken inside it, never the other way round.
 #[derive(Debug)]
 pub struct Cache {
     budget: u64,
@@ -64,7 +60,7 @@ pub struct Cache {
 #[derive(Debug)]
 struct Inner {
     slots: LruCache<Key, Arc<Slot>>,
-    /// Cost of all filled slots: at most `budget` whenever the lock is free.
+    /// Cost of all filled slots here: at most `budget` whenever the lock is free.
     used: u64,
     evicted: u64,
 }
@@ -95,17 +91,13 @@ impl Cache {
         }
     }
 
-    fn inner(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Looks `key` up, and enters an empty slot if it is not there.
     pub fn claim(self: &Arc<Self>, key: Key) -> Claim {
-        let mut inner = self.inner();
+        let mut inner = lock(&self.inner);
         if let Some(slot) = inner.slots.get(&key) {
-            return match slot.outcome.get() {
-                Some(Ok(body)) => Claim::Hit(body.clone()),
-                // Failed slots are taken out at once; a claim may come in between.
+            return match slot.get() {
+                Some(Ok(body)) => Claim::Hit(body),
+                // A slot that fails is taken out under the same lock: none is here.
                 Some(Err(_)) | None => Claim::Wait(Arc::clone(slot)),
             };
         }
@@ -121,7 +113,7 @@ impl Cache {
 
     /// The state at this moment.
     pub fn usage(&self) -> Usage {
-        let inner = self.inner();
+        let inner = lock(&self.inner);
         Usage {
             entries: inner.slots.len(),
             bytes: inner.used,
@@ -130,29 +122,46 @@ impl Cache {
         }
     }
 
-    fn settle(&self, key: &Key, slot: &Arc<Slot>, keep: Keep) {
-        let mut inner = self.inner();
+    /// Fills `slot` and keeps it or takes it out. One step under the lock: a slot that
+    /// is found here is empty, or full and counted.
+    ///
+    /// ```text
+    /// filler of 2               filler of 3, with room for one
+    /// 2 is full
+    ///                           3 is full and counted; 2 is the oldest, has to go,
+    ///                           and is subtracted
+    /// 2 is counted: too late
+    /// ```
+    fn settle(&self, key: &Key, slot: &Arc<Slot>, outcome: Outcome, keep: Keep) {
+        let mut inner = lock(&self.inner);
         // The slot may have been pushed out while it was empty.
         let ours = inner
             .slots
             .peek(key)
             .is_some_and(|there| Arc::ptr_eq(there, slot));
-        if !ours {
+        let waiting = slot.fill(outcome);
+        if ours {
+            inner.keep(key, cost(slot), keep, self.budget);
+        }
+        drop(inner);
+        waiting.wake();
+    }
+}
+
+impl Inner {
+    fn keep(&mut self, key: &Key, cost: u64, keep: Keep, budget: u64) {
+        if keep == Keep::No || cost == 0 || cost > budget {
+            self.slots.pop(key);
             return;
         }
-        let cost = cost(slot);
-        if keep == Keep::No || cost == 0 || cost > self.budget {
-            inner.slots.pop(key);
-            return;
-        }
-        inner.used += cost;
-        while inner.used > self.budget {
-            let Some((_, oldest)) = inner.slots.pop_lru() else {
+        self.used += cost;
+        while self.used > budget {
+            let Some((_, oldest)) = self.slots.pop_lru() else {
                 return;
             };
             // An empty slot costs nothing yet; whoever waits for it still gets the body.
-            inner.used -= self::cost(&oldest);
-            inner.evicted += 1;
+            self.used -= self::cost(&oldest);
+            self.evicted += 1;
         }
     }
 }
@@ -168,7 +177,7 @@ pub enum Keep {
 
 /// Zero for a slot that holds no body.
 fn cost(slot: &Slot) -> u64 {
-    match slot.outcome.get() {
+    match slot.get() {
         Some(Ok(body)) => body.len() as u64 + OVERHEAD,
         Some(Err(_)) | None => 0,
     }
@@ -196,9 +205,7 @@ impl Filler {
 
     fn fill(&mut self, outcome: Outcome, keep: Keep) {
         self.finished = true;
-        // Only the filler fills, and only once.
-        let _ = self.slot.outcome.set_blocking(outcome);
-        self.cache.settle(&self.key, &self.slot, keep);
+        self.cache.settle(&self.key, &self.slot, outcome, keep);
     }
 }
 
@@ -207,154 +214,6 @@ impl Drop for Filler {
         if !self.finished {
             let lost = io::Error::other(crate::runtime::JobLost);
             self.fill(Err(Arc::new(lost)), Keep::No);
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use futures_lite::future::{block_on, poll_once};
-    use proptest::prelude::*;
-
-    fn key(number: u64) -> Key {
-        Key {
-            meta: Meta {
-                len: 1,
-                modified: (0, 0),
-                identity: (0, number),
-            },
-            coding: Coding::Gzip,
-        }
-    }
-
-    fn cache(bodies_of_100: u64) -> Arc<Cache> {
-        let budget = NonZeroU64::new(bodies_of_100 * (100 + OVERHEAD)).unwrap();
-        Arc::new(Cache::new(budget))
-    }
-
-    fn filler(cache: &Arc<Cache>, number: u64) -> Filler {
-        match cache.claim(key(number)) {
-            Claim::Fill(filler) => filler,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    fn fill(cache: &Arc<Cache>, number: u64) {
-        filler(cache, number).finish(Ok(vec![0; 100].into()), Keep::Yes);
-    }
-
-    fn holds(cache: &Arc<Cache>, number: u64) -> bool {
-        cache.inner().slots.peek(&key(number)).is_some()
-    }
-
-    #[test]
-    fn one_fills_the_others_wait() {
-        let cache = cache(4);
-        let filler = filler(&cache, 1);
-        let Claim::Wait(slot) = cache.claim(key(1)) else {
-            panic!("a second claim must wait");
-        };
-        block_on(async {
-            let mut wait = std::pin::pin!(slot.wait());
-            assert!(poll_once(wait.as_mut()).await.is_none());
-            filler.finish(Ok(Bytes::from_static(b"body")), Keep::Yes);
-            assert_eq!(wait.await.unwrap(), "body");
-        });
-        assert!(matches!(cache.claim(key(1)), Claim::Hit(body) if body == "body"));
-    }
-
-    #[test]
-    fn the_least_recently_used_goes_first() {
-        let cache = cache(2);
-        fill(&cache, 1);
-        fill(&cache, 2);
-        assert!(matches!(cache.claim(key(1)), Claim::Hit(_)));
-        fill(&cache, 3);
-        assert!(holds(&cache, 1) && !holds(&cache, 2) && holds(&cache, 3));
-        assert_eq!(cache.usage().evicted, 1);
-    }
-
-    #[test]
-    fn a_body_larger_than_the_cache_is_delivered_but_not_kept() {
-        let cache = cache(1);
-        let filler = filler(&cache, 1);
-        let slot = filler.slot();
-        filler.finish(Ok(vec![0; 101].into()), Keep::Yes);
-        assert_eq!(block_on(slot.wait()).unwrap().len(), 101);
-        assert_eq!(
-            cache.usage(),
-            Usage {
-                entries: 0,
-                bytes: 0,
-                budget: 356,
-                evicted: 0
-            }
-        );
-    }
-
-    #[test]
-    fn a_body_not_to_keep_reaches_those_who_wait() {
-        let cache = cache(1);
-        let filler = filler(&cache, 1);
-        let slot = filler.slot();
-        filler.finish(Ok(Bytes::from_static(b"body")), Keep::No);
-        assert_eq!(block_on(slot.wait()).unwrap(), "body");
-        assert!(!holds(&cache, 1));
-        assert_eq!(cache.usage().bytes, 0);
-    }
-
-    #[test]
-    fn a_failure_reaches_those_who_wait_and_is_not_kept() {
-        let cache = cache(1);
-        let filler = filler(&cache, 1);
-        let slot = filler.slot();
-        filler.finish(
-            Err(Arc::new(io::ErrorKind::UnexpectedEof.into())),
-            Keep::Yes,
-        );
-        let error = block_on(slot.wait()).unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
-        assert!(!holds(&cache, 1));
-    }
-
-    #[test]
-    fn a_dropped_filler_fails_the_slot() {
-        let cache = cache(1);
-        let filler = filler(&cache, 1);
-        let slot = filler.slot();
-        drop(filler);
-        assert!(block_on(slot.wait()).is_err());
-        assert!(matches!(cache.claim(key(1)), Claim::Fill(_)));
-    }
-
-    #[test]
-    fn an_empty_slot_that_was_pushed_out_still_delivers() {
-        let cache = cache(1);
-        let early = filler(&cache, 1);
-        fill(&cache, 2);
-        fill(&cache, 3);
-        assert!(!holds(&cache, 1));
-        let slot = early.slot();
-        early.finish(Ok(Bytes::from_static(b"late")), Keep::Yes);
-        assert_eq!(block_on(slot.wait()).unwrap(), "late");
-        assert!(!holds(&cache, 1));
-        assert_eq!(cache.usage().bytes, 100 + OVERHEAD);
-    }
-
-    proptest! {
-        #[test]
-        fn the_budget_holds(bodies in proptest::collection::vec((0u64..6, 0usize..500), 1..60)) {
-            let cache = cache(3);
-            for (number, len) in bodies {
-                if let Claim::Fill(filler) = cache.claim(key(number)) {
-                    filler.finish(Ok(vec![0; len].into()), Keep::Yes);
-                }
-                let usage = cache.usage();
-                prop_assert!(usage.bytes <= usage.budget);
-                let sum: u64 = cache.inner().slots.iter().map(|(_, slot)| cost(slot)).sum();
-                prop_assert_eq!(usage.bytes, sum);
-            }
         }
     }
 }
