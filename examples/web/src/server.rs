@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use async_io::{Async, Timer};
 use futures_lite::{FutureExt as _, future};
+use hyper::server::conn::http1;
 use rustix::io::Errno;
 
 use crate::activity::Patience;
@@ -47,6 +48,22 @@ impl Default for Limits {
             header_bytes: 16 * 1024,
             connections: 4096,
         }
+    }
+}
+
+/// Room for a head of the largest allowed size and for the writes behind it.
+const BUFFER_MIN: usize = 64 * 1024;
+
+impl Limits {
+    /// hyper with these limits, and without timeouts of its own: the sweep closes what
+    /// is overdue, without a timer for each request.
+    pub fn http1(&self) -> http1::Builder {
+        let mut builder = http1::Builder::new();
+        builder
+            .header_read_timeout(None)
+            .max_header_size(self.header_bytes)
+            .max_buf_size(self.header_bytes.max(BUFFER_MIN));
+        builder
     }
 }
 
@@ -90,8 +107,9 @@ impl Server {
             idle: limits.idle_timeout,
         };
         let hub = Arc::new(Hub::new(patience, limits.connections));
+        let http1 = limits.http1();
         let serve = async {
-            let accept = self.accept_all(&engine, &site, &hub, limits.header_bytes);
+            let accept = self.accept_all(&engine, &site, &hub, &http1);
             future::or(shutdown, accept).await;
             drop(self);
             hub.drain();
@@ -106,7 +124,7 @@ impl Server {
         engine: &Engine,
         site: &Arc<Site<Engine>>,
         hub: &Arc<Hub>,
-        header_bytes: usize,
+        http1: &http1::Builder,
     ) {
         let mut warned = false;
         loop {
@@ -114,7 +132,7 @@ impl Server {
             match self.accept(engine).await {
                 Ok(socket) => {
                     warned = false;
-                    self.start(socket, engine, site, hub, header_bytes);
+                    self.start(socket, engine, site, hub, http1);
                 }
                 Err(error) if is_about_one_connection(&error) => {}
                 Err(error) => {
@@ -139,11 +157,11 @@ impl Server {
         engine: &Engine,
         site: &Arc<Site<Engine>>,
         hub: &Arc<Hub>,
-        header_bytes: usize,
+        http1: &http1::Builder,
     ) {
         let stats = Arc::clone(site.stats());
         stats.connection_opened();
-        let serve = connection::serve(socket, Arc::clone(site), hub.admit(), header_bytes);
+        let serve = connection::serve(socket, Arc::clone(site), hub.admit(), http1.clone());
         engine.spawn(async move {
             // A panic in a handler closes its connection and nothing else.
             let mut serve = pin!(serve);

@@ -27,9 +27,6 @@ use crate::runtime::Runtime;
 use crate::site::{Body, Site};
 use crate::sync::atomic::{AtomicBool, Ordering};
 
-/// Room for a head of the largest allowed size and for the writes behind it.
-const BUFFER_MIN: usize = 64 * 1024;
-
 /// How long and for how many bytes a refused client is heard out, so that the
 /// refusal reaches it: closing a socket with unread input resets it.
 const LINGER_TIME: Duration = Duration::from_secs(1);
@@ -75,7 +72,7 @@ pub async fn serve<R: Runtime>(
     socket: Socket,
     site: Arc<Site<R>>,
     guest: Guest,
-    header_bytes: usize,
+    http1: http1::Builder,
 ) {
     // Small responses must not wait for the client's delayed acknowledgement.
     // A socket that refuses the option works all the same.
@@ -99,12 +96,7 @@ pub async fn serve<R: Runtime>(
             let response = Arc::clone(&shared).respond(request);
             async move { Ok::<_, Infallible>(response.await) }
         });
-        let connection = http1::Builder::new()
-            // The sweep does this without a timer for each request.
-            .header_read_timeout(None)
-            .max_header_size(header_bytes)
-            .max_buf_size(header_bytes.max(BUFFER_MIN))
-            .serve_connection(stream, service);
+        let connection = http1.serve_connection(stream, service);
         drive(pin!(connection), hub, activity).await
     };
     let refused = match end {
