@@ -137,7 +137,7 @@ impl Server {
                 Err(error) if is_about_one_connection(&error) => {}
                 Err(error) => {
                     if !warned {
-                        eprintln!("engine-web: cannot accept for now: {error}");
+                        crate::say(format_args!("cannot accept for now: {error}"));
                         warned = true;
                     }
                     Timer::after(OUT_OF_RESOURCES).await;

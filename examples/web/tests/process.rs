@@ -72,6 +72,25 @@ fn ctrl_c_lets_an_open_download_finish() {
     }
 }
 
+/// It says that it is out of descriptors and that it finishes, and nobody listens.
+#[test]
+fn a_closed_standard_error_does_no_harm() {
+    let dir = site_with("page.txt", b"a page");
+    let mut command = Command::new("sh");
+    let script = "ulimit -n 40 && exec \"$0\" \"$@\"";
+    command.args(["-c", script, BINARY]).arg(dir.path());
+    command
+        .args(["--listen", "127.0.0.1:0"])
+        .stderr(Stdio::piped());
+    let mut process = Process::spawn(command);
+    drop(process.child.stderr.take());
+    let crowd: Vec<TcpStream> = (0..100).map(|_| connect(process.address)).collect();
+    drop(crowd);
+    assert_eq!(raw_get(process.address, "/page.txt", "").status, 200);
+    process.signal(Signal::INT);
+    assert_eq!(process.wait().code(), Some(0));
+}
+
 #[test]
 fn a_second_ctrl_c_exits_at_once() {
     let dir = site_with("large", &pattern(64 << 20));
