@@ -22,29 +22,43 @@ use crate::sync::{Mutex, lock, wake_all};
 /// | phase | meaning | leaves by |
 /// |---|---|---|
 /// | `Fresh` | accepted, nothing received | a byte: `Head` |
-/// | `Idle` | between requests, or writing a response | a byte: `Head` |
+/// | `Idle` | between requests, all responses are out | a byte: `Head` |
 /// | `Head` | part of a request's head has arrived | the handler starts: `Busy` |
-/// | `Busy` | the handler runs | the handler returns: `Idle` |
+/// | `Busy` | the handler runs, or its body is made and sent | the socket is full: `Stalled`; the last byte is out: `Idle`, or `Head` if the client has sent ahead |
+/// | `Stalled` | a response waits for the client to take it | bytes are taken: `Busy` |
+///
+/// Only in `Head` is there no response on the wire, so that one of the sweep's own fits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Phase {
     /// Accepted, nothing received yet.
     Fresh = 0,
-    /// Between requests, or writing a response.
+    /// Between requests.
     Idle = 1,
     /// Part of a request's head has arrived.
     Head = 2,
-    /// The handler runs.
+    /// A response is made or sent, and the client takes what there is.
     Busy = 3,
+    /// The client does not take the response.
+    Stalled = 4,
 }
 
+/// The bits of an activity's word: `millis << 5 | ENDED | AHEAD | phase`.
+const PHASE: u64 = 0b111;
+/// In `Busy` and `Stalled`: bytes have come that are not of this request's head.
+const AHEAD: u64 = 0b1000;
+/// In `Busy` and `Stalled`: hyper has all of the body, and some of it may not be sent yet.
+const ENDED: u64 = 0b1_0000;
+const SHIFT: u32 = 5;
+
 impl Phase {
-    fn from_bits(bits: u64) -> Self {
-        match bits & 0b11 {
+    fn of(word: u64) -> Self {
+        match word & PHASE {
             0 => Self::Fresh,
             1 => Self::Idle,
             2 => Self::Head,
-            _ => Self::Busy,
+            3 => Self::Busy,
+            _ => Self::Stalled,
         }
     }
 }
@@ -74,7 +88,7 @@ impl Clock {
 
     /// Reads the system's clock and returns the new time.
     pub fn advance(&self) -> u64 {
-        let now = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX >> 2);
+        let now = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX >> SHIFT);
         // Relaxed: see `now`.
         self.millis.store(now, Ordering::Relaxed);
         now
@@ -101,7 +115,7 @@ pub struct Patience {
 /// The shared state of one connection: written by its task, read by the sweep.
 #[derive(Debug)]
 pub struct Activity {
-    /// `millis << 2 | phase`. Only the connection's task stores to it, so a
+    /// The time and the phase. Only the connection's task stores to it, so a
     /// load and a store make an update. It stands for itself and orders nothing: no
     /// model needs it.
     word: AtomicU64,
@@ -120,30 +134,75 @@ impl Activity {
         }
     }
 
-    /// The phase and the time of its last progress.
-    pub fn get(&self) -> (Phase, u64) {
+    fn word(&self) -> u64 {
         // Relaxed: the word is all that is shared; nothing is published by it.
-        let word = self.word.load(Ordering::Relaxed);
-        (Phase::from_bits(word), word >> 2)
+        self.word.load(Ordering::Relaxed)
     }
 
-    /// The task's side: enters `phase` at time `now`.
-    pub fn enter(&self, phase: Phase, now: u64) {
-        // Relaxed: see `get`.
-        self.word.store(pack(phase, now), Ordering::Relaxed);
+    fn store(&self, word: u64) {
+        // Relaxed: see `word`.
+        self.word.store(word, Ordering::Relaxed);
+    }
+
+    /// The phase and the time of its last progress.
+    pub fn get(&self) -> (Phase, u64) {
+        let word = self.word();
+        (Phase::of(word), word >> SHIFT)
+    }
+
+    /// The task's side: a request's head is complete, and its handler starts.
+    pub fn begin(&self, now: u64) {
+        self.store(pack(Phase::Busy, now));
     }
 
     /// The task's side: bytes arrived.
     pub fn received(&self, now: u64) {
-        if matches!(self.get().0, Phase::Fresh | Phase::Idle) {
-            self.enter(Phase::Head, now);
+        let word = self.word();
+        match Phase::of(word) {
+            Phase::Fresh | Phase::Idle => self.store(pack(Phase::Head, now)),
+            Phase::Head => {}
+            Phase::Busy | Phase::Stalled => self.store(word | AHEAD),
         }
     }
 
-    /// The task's side: bytes were written. A client that takes bytes is
-    /// neither idle nor, if it has sent ahead, late with its next head.
+    /// The task's side: the client took bytes of a response.
     pub fn sent(&self, now: u64) {
-        self.enter(self.get().0, now);
+        self.respond(Phase::Busy, now);
+    }
+
+    /// The task's side: the client took none. The time counts from the first such try.
+    pub fn stalled(&self, now: u64) {
+        if Phase::of(self.word()) == Phase::Busy {
+            self.respond(Phase::Stalled, now);
+        }
+    }
+
+    fn respond(&self, phase: Phase, now: u64) {
+        let word = self.word();
+        // What is sent in another phase is hyper's own refusal of a bad head.
+        if matches!(Phase::of(word), Phase::Busy | Phase::Stalled) {
+            self.store(pack(phase, now) | word & (AHEAD | ENDED));
+        }
+    }
+
+    /// The task's side: nothing more will come from the response's body.
+    pub fn body_ended(&self) {
+        self.store(self.word() | ENDED);
+    }
+
+    /// The task's side: all bytes that there were are sent. If the body has ended, so
+    /// has the response.
+    pub fn flushed(&self, now: u64) {
+        let word = self.word();
+        let responding = matches!(Phase::of(word), Phase::Busy | Phase::Stalled);
+        if !responding || word & ENDED == 0 {
+            return;
+        }
+        let phase = match word & AHEAD {
+            0 => Phase::Idle,
+            _ => Phase::Head,
+        };
+        self.store(pack(phase, now));
     }
 
     /// Whether the phase has lasted longer than `patience` allows.
@@ -152,7 +211,7 @@ impl Activity {
         let limit = match phase {
             Phase::Busy => return false,
             Phase::Fresh | Phase::Head => patience.head,
-            Phase::Idle => patience.idle,
+            Phase::Idle | Phase::Stalled => patience.idle,
         };
         u128::from(now.saturating_sub(since)) > limit.as_millis()
     }
@@ -192,5 +251,5 @@ impl Activity {
 }
 
 fn pack(phase: Phase, millis: u64) -> u64 {
-    millis << 2 | phase as u64
+    millis << SHIFT | phase as u64
 }

@@ -2,10 +2,12 @@
 
 #[cfg(test)]
 mod model;
+#[cfg(all(test, not(any(engine_loom, engine_shuttle))))]
+mod tests;
 
 use std::convert::Infallible;
 use std::future::poll_fn;
-use std::io::{Read as _, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::net::Shutdown;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -14,7 +16,7 @@ use std::time::Duration;
 
 use async_io::Timer;
 use futures_lite::future;
-use hyper::body::{Body as _, Incoming};
+use hyper::body::{Body as _, Bytes, Frame, Incoming, SizeHint};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
@@ -55,15 +57,49 @@ struct Shared<R: Runtime> {
 }
 
 impl<R: Runtime> Shared<R> {
-    async fn respond(self: Arc<Self>, request: Request<Incoming>) -> Response<Body<R>> {
+    async fn respond(self: Arc<Self>, request: Request<Incoming>) -> Response<Watched<R>> {
         if !request.body().is_end_stream() {
             // Relaxed: the same task reads it; no model needs it.
             self.body_left.store(true, Ordering::Relaxed);
         }
         let (request, _) = request.into_parts();
         let response = self.site.handle(&request).await;
-        self.activity.enter(Phase::Idle, self.hub.clock.now());
-        response
+        response.map(|body| Watched {
+            body,
+            activity: Arc::clone(&self.activity),
+        })
+    }
+}
+
+/// A body that tells when hyper is done with it.
+struct Watched<R: Runtime> {
+    body: Body<R>,
+    activity: Arc<Activity>,
+}
+
+impl<R: Runtime> hyper::body::Body for Watched<R> {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl<R: Runtime> Drop for Watched<R> {
+    fn drop(&mut self) {
+        self.activity.body_ended();
     }
 }
 
@@ -92,7 +128,7 @@ pub async fn serve<R: Runtime>(
             Arc::clone(&hub.clock),
         );
         let service = service_fn(|request| {
-            shared.activity.enter(Phase::Busy, shared.hub.clock.now());
+            shared.activity.begin(shared.hub.clock.now());
             let response = Arc::clone(&shared).respond(request);
             async move { Ok::<_, Infallible>(response.await) }
         });
