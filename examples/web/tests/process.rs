@@ -5,7 +5,7 @@ mod common;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::process::{Command, Output, Stdio};
 
@@ -231,6 +231,12 @@ fn what_may_not_be_read_is_forbidden() {
     set("", 0o755);
     set("locked.txt", 0o000);
     set("locked", 0o000);
+    // Outside, and as little to be told from a missing file as anything there.
+    let outside = tempfile::tempdir().unwrap();
+    fs::create_dir(outside.path().join("inner")).unwrap();
+    let closed = fs::Permissions::from_mode(0o000);
+    fs::set_permissions(outside.path(), closed).unwrap();
+    symlink(outside.path(), dir.path().join("outside")).unwrap();
     let mut user = User::new();
     user.command
         .arg(dir.path())
@@ -246,8 +252,12 @@ fn what_may_not_be_read_is_forbidden() {
         assert_eq!(response.status, 403, "{target}");
         assert!(!String::from_utf8_lossy(&response.body).contains("inside"));
     }
+    for target in ["/outside/", "/outside/inner/", "/outside/none"] {
+        assert_eq!(raw_get(process.address, target, "").status, 404, "{target}");
+    }
     assert_eq!(raw_get(process.address, "/open.txt", "").status, 200);
     set("locked", 0o755);
+    fs::set_permissions(outside.path(), fs::Permissions::from_mode(0o755)).unwrap();
 }
 
 #[test]
