@@ -24,6 +24,9 @@ use crate::site::Site;
 /// descriptors or memory: a connection must end first.
 const OUT_OF_RESOURCES: Duration = Duration::from_millis(50);
 
+/// So many times in a row the server accepts before it looks at anything else.
+const ROUNDS: u64 = 32;
+
 /// What a client may take of the server.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -127,7 +130,12 @@ impl Server {
         http1: &http1::Builder,
     ) {
         let mut warned = false;
-        loop {
+        for round in 1_u64.. {
+            // A flood of connections, or of errors, is always ready: whoever shares the
+            // task, as the shutdown does, must have its turn.
+            if round.is_multiple_of(ROUNDS) {
+                future::yield_now().await;
+            }
             hub.room().await;
             match self.accept(engine).await {
                 Ok(socket) => {
@@ -196,4 +204,48 @@ fn is_about_one_connection(error: &io::Error) -> bool {
             | Errno::NOPROTOOPT
             | Errno::OPNOTSUPP
     )
+}
+
+#[cfg(all(test, not(any(engine_loom, engine_shuttle))))]
+mod tests {
+    use std::net::TcpStream;
+
+    use futures_lite::future::{block_on, poll_once};
+
+    use super::*;
+    use crate::site::Options;
+
+    #[test]
+    fn a_flood_leaves_the_shutdown_its_turn() {
+        let dir = tempfile::tempdir().unwrap();
+        let engine = Engine::start(None).unwrap();
+        let site = Site::open(engine.clone(), dir.path(), Options::default());
+        let site = Arc::new(site.unwrap());
+        let server = Server::bind("127.0.0.1:0").unwrap();
+        let limits = Limits::default();
+        let hour = Duration::from_secs(3600);
+        let patience = Patience {
+            head: hour,
+            idle: hour,
+        };
+        let hub = Arc::new(Hub::new(patience, limits.connections));
+        let flood: Vec<_> = (0..100)
+            .map(|_| TcpStream::connect(server.local_addr()).unwrap())
+            .collect();
+        let http1 = limits.http1();
+        let accept = server.accept_all(&engine, &site, &hub, &http1);
+        block_on(async {
+            let mut accept = pin!(accept);
+            let mut before = 0;
+            while before < flood.len() {
+                assert!(poll_once(accept.as_mut()).await.is_none());
+                let open = hub.open();
+                assert!(open - before <= ROUNDS as usize, "{open} after {before}");
+                before = open;
+            }
+        });
+        drop(flood);
+        block_on(hub.empty());
+        engine.shutdown();
+    }
 }
