@@ -1,4 +1,7 @@
+use std::task::{Context, Waker};
+
 use super::*;
+use crate::testing::Signal;
 use futures_lite::future::{block_on, poll_once};
 use proptest::prelude::*;
 
@@ -141,4 +144,25 @@ proptest! {
             prop_assert_eq!(usage.bytes, sum);
         }
     }
+}
+
+#[test]
+fn a_wait_that_is_given_up_leaves_the_others_alone() {
+    let cache = cache(1);
+    let filler = filler(&cache, 1);
+    let mut waits: Vec<_> = (0..3).map(|_| Box::pin(filler.slot().wait())).collect();
+    let signals: Vec<_> = (0..3).map(|_| Arc::<Signal>::default()).collect();
+    let wakers: Vec<Waker> = signals.iter().map(|signal| signal.clone().into()).collect();
+    let mut poll = |index: usize| {
+        let cx = &mut Context::from_waker(&wakers[index]);
+        waits[index].as_mut().poll(cx).is_pending()
+    };
+    assert!(poll(0) && poll(1) && poll(2));
+    // A number is a wait's for good, also when it is polled for no reason.
+    drop(waits.remove(0));
+    let cx = &mut Context::from_waker(&wakers[2]);
+    assert!(waits[1].as_mut().poll(cx).is_pending());
+    filler.finish(Ok(Bytes::from_static(b"body")), Keep::Yes);
+    let woken: Vec<bool> = signals.iter().map(|signal| signal.is_set()).collect();
+    assert_eq!(woken, [false, true, true]);
 }
