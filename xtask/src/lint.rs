@@ -2,7 +2,7 @@
 
 use crate::{
     cmd::Cmd,
-    env::{CRATES, root, target},
+    env::{MODELLED, root, target},
     model::Checker,
     readme,
     report::Report,
@@ -56,7 +56,7 @@ fn clippy(report: &mut Report) {
     // not build under a checker.
     for checker in [Checker::Loom, Checker::Shuttle] {
         let name = checker.name();
-        let cmd = CRATES
+        let cmd = MODELLED
             .iter()
             .fold(Cmd::cargo("clippy --lib --profile test"), |cmd, krate| {
                 cmd.arg("-p").arg(*krate)
