@@ -91,6 +91,8 @@ use crate::sync::atomic::{self, Ordering};
 
 #[allow(dead_code, reason = "where there is no choice, nothing is decided")]
 mod decision;
+#[allow(dead_code, reason = "where there is no choice, nothing is decided")]
+mod pair;
 mod symmetric;
 
 #[cfg(all(
@@ -104,13 +106,13 @@ mod membarrier;
     target_os = "linux",
     not(any(engine_loom, engine_shuttle, engine_tsan, miri))
 ))]
-use membarrier as pair;
+use membarrier as in_force;
 #[cfg(not(all(
     feature = "std",
     target_os = "linux",
     not(any(engine_loom, engine_shuttle, engine_tsan, miri))
 )))]
-use symmetric as pair;
+use symmetric as in_force;
 
 pub use decision::Strategy;
 
@@ -155,7 +157,7 @@ pub fn compiler() {
 /// See the [module](self) for what the pair promises.
 #[inline]
 pub fn light() {
-    pair::light();
+    in_force::light();
 }
 
 /// The rare side of the asymmetric pair: as [`seq_cst`] towards every [`light`] and
@@ -171,12 +173,12 @@ pub fn light() {
 /// [`prefer_seq_cst`].
 #[inline]
 pub fn heavy() {
-    pair::heavy();
+    in_force::heavy();
 }
 
 /// How [`light`] and [`heavy`] work in this process; decides it if nothing has yet.
 pub fn strategy() -> Strategy {
-    pair::strategy()
+    in_force::strategy()
 }
 
 /// Asks for [`Strategy::SeqCst`], so that no thread is ever interrupted, and
@@ -185,7 +187,7 @@ pub fn strategy() -> Strategy {
 /// That is `SeqCst` unless [`light`], [`heavy`] or [`strategy`] was called before,
 /// by any thread: the decision is made once. So call it first thing in `main`.
 pub fn prefer_seq_cst() -> Strategy {
-    pair::prefer_seq_cst()
+    in_force::prefer_seq_cst()
 }
 
 #[cfg(test)]
