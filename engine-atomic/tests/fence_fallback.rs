@@ -4,15 +4,22 @@
 mod litmus;
 
 use engine_atomic::fence::{self, Strategy};
+use litmus::Case;
 
 #[test]
 fn both_sides_fall_back_together() {
     assert_eq!(fence::prefer_seq_cst(), Strategy::SeqCst);
     assert_eq!(fence::strategy(), Strategy::SeqCst);
-    let outcome = litmus::store_buffering(fence::light, fence::heavy);
-    println!("{outcome:?}");
-    assert!(outcome.rounds > 0);
-    assert_eq!(outcome.both_missed, 0);
+    let nothing = || ();
+    litmus::store_buffering(
+        "SeqCst",
+        vec![
+            Case::whole("light, heavy", 10, fence::light, fence::heavy),
+            Case::whole("heavy, heavy", 1, fence::heavy, fence::heavy),
+            Case::one_sided("light, nothing", fence::light, nothing),
+            Case::one_sided("nothing, heavy", nothing, fence::heavy),
+        ],
+    );
     // Using them has not changed it.
     assert_eq!(fence::strategy(), Strategy::SeqCst);
 }

@@ -63,6 +63,10 @@ impl System for Linux {
         // SeqCst, for the compiler alone: keeps the stores before a `light` and the loads
         // after it on their sides. Pairs with the fence that the kernel runs on this
         // processor for `interrupt`, which orders only what is in program order.
+        //
+        // No run on a machine can miss it: LLVM leaves atomic accesses, Relaxed ones too,
+        // in program order (tried with rustc 1.95, on x86-64). The language allows it to
+        // move them, and so does the compiler of `pair/model.rs`, which does miss it.
         compiler_fence(SeqCst);
     }
 
