@@ -10,6 +10,8 @@ use litmus::Case;
 fn the_pair_on_this_machine() {
     all_threads_agree();
     let strategy = fence::strategy();
+    #[cfg(all(target_os = "linux", not(any(engine_tsan, miri))))]
+    assert_eq!(strategy, the_kernels_offer());
     let nothing = || ();
     let mut cases = vec![
         Case::whole("light, heavy", 10, fence::light, fence::heavy),
@@ -54,4 +56,17 @@ fn all_threads_agree() {
     });
     assert!(strategies.iter().all(|s| *s == strategies[0]));
     assert_eq!(fence::prefer_seq_cst(), strategies[0]);
+}
+
+/// The kernel asked directly: what it offers is taken.
+#[cfg(all(target_os = "linux", not(any(engine_tsan, miri))))]
+fn the_kernels_offer() -> Strategy {
+    use rustix::thread::{MembarrierCommand::*, membarrier};
+
+    let answers = [RegisterPrivateExpedited, PrivateExpedited].map(membarrier);
+    if answers.iter().all(Result::is_ok) {
+        Strategy::Membarrier
+    } else {
+        Strategy::SeqCst
+    }
 }
