@@ -122,6 +122,8 @@ pub use decision::Strategy;
 /// Pairs with a [`release`], or with a `Release` store that a load before it saw.
 #[inline]
 pub fn acquire() {
+    // Acquire: what was published to the loads before is visible after; pairs with a
+    // `release`, or a Release store, of the caller's.
     atomic::fence(Ordering::Acquire);
 }
 
@@ -131,23 +133,33 @@ pub fn acquire() {
 /// Pairs with an [`acquire`], or with an `Acquire` load that saw a store after it.
 #[inline]
 pub fn release() {
+    // Release: publishes what comes before by the stores after; pairs with an `acquire`, or
+    // an Acquire load, of the caller's.
     atomic::fence(Ordering::Release);
 }
 
 /// A full fence: [`acquire`], [`release`], and one order of all such fences that every
 /// thread agrees on.
 ///
-/// The only one that keeps a store ahead of a later load of another word.
+/// The only one that keeps a store ahead of a later load of another word. Pairs with
+/// another `seq_cst`, or a [`heavy`] (not with a [`light`]), between the store and the load
+/// of the other thread.
 #[inline]
 pub fn seq_cst() {
+    // SeqCst: with another one of the caller's. Either ours is first and what follows
+    // theirs sees our stores, or theirs is and what follows ours sees theirs.
     atomic::fence(Ordering::SeqCst);
 }
 
 /// Keeps the compiler from moving accesses across it; the processor may.
 ///
-/// Orders this thread with its own signal handlers, and nothing else.
+/// Orders this thread with its own signal handlers, and nothing else: pairs with a
+/// `compiler` in the handler, which runs between two instructions of this thread.
 #[inline]
 pub fn compiler() {
+    // SeqCst, for the compiler alone: nothing is moved across. Pairs with one in a signal
+    // handler of this thread: either the handler runs before this point and what follows sees
+    // its stores, or after it and it sees ours.
     atomic::compiler_fence(Ordering::SeqCst);
 }
 

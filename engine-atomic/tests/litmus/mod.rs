@@ -282,6 +282,8 @@ fn run(
 /// One side of one round; returns whether it missed the other's store.
 fn trial(me: usize, round: u64, side: &Side, lines: &Lines, clock: Instant) -> bool {
     let other = 1 - me;
+    // Release: the last trial's accesses come before what the other does once it sees
+    // this; pairs with the Acquire in `reaches`.
     lines.done[me].store(round - 1, Release);
     reaches(&lines.done[other], round - 1);
     // Nobody writes now: both get a copy of each line.
@@ -292,8 +294,10 @@ fn trial(me: usize, round: u64, side: &Side, lines: &Lines, clock: Instant) -> b
     if me == 0 {
         reaches(&lines.ready, round);
         lines.start.store(now() + LEAD_NS, Relaxed);
+        // Release: publishes the start; pairs with the Acquire in `reaches`.
         lines.told.store(round, Release);
     } else {
+        // Release: our copies of the lines are there; pairs with the Acquire in `reaches`.
         lines.ready.store(round, Release);
         reaches(&lines.told, round);
     }
@@ -313,6 +317,7 @@ fn trial(me: usize, round: u64, side: &Side, lines: &Lines, clock: Instant) -> b
 /// Waits until the other thread has got there.
 fn reaches(word: &AtomicU64, round: u64) {
     let mut spins = 0;
+    // Acquire: pairs with the Release stores in `trial`.
     while word.load(Acquire) < round {
         spins += 1;
         if spins > 5_000 {
