@@ -121,6 +121,8 @@
 //! 1.95. It rises in minor releases only.
 
 #![cfg_attr(not(feature = "std"), no_std)]
+// docs.rs shows by it what needs the feature `std`.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "alloc")]
 extern crate alloc;
