@@ -170,8 +170,8 @@ fn contradictions() {
     assert_knows_nothing(&sysfs, 16, "two nodes through each core");
     // One processor without the cache that others say they share with it.
     let sysfs = Sysfs::machine(HYBRID);
-    sysfs.remove("cpu/cpu5/cache/index2");
-    assert_knows_nothing(&sysfs, 14, "a shared cache on one side only");
+    sysfs.remove("cpu/cpu5/cache/index3");
+    assert_knows_nothing(&sysfs, 22, "a shared cache on one side only");
     // Overlapping groups in which every other member agrees.
     let sysfs = Sysfs::machine(CHIPLETS);
     sysfs.write("cpu/cpu0/cache/index2/shared_cpu_list", "0,4");
