@@ -66,9 +66,15 @@
 //!
 //! **Both sides always agree.** Which [`Strategy`] is in force is decided once for
 //! the process, before the first `light` or `heavy` does anything, and never
-//! changes: where the kernel refuses, both sides are [`seq_cst`]. `light` never
-//! blocks, and makes system calls only if it is the one that decides; `heavy`
-//! makes one each time. Neither allocates.
+//! changes: where the kernel refuses, on other systems and without the feature `std`, both
+//! sides are [`seq_cst`]. From then on `light` makes no system call and never blocks;
+//! `heavy` makes at least one each time under [`Strategy::Membarrier`]. Neither
+//! allocates.
+//!
+//! **The first call decides**, and asks the kernel. While there are other threads, that
+//! waits until every processor has taken note: milliseconds, where it takes
+//! microseconds in a process with one thread. Call [`strategy`] first thing in `main` where
+//! a `light` must not be the one to wait.
 //!
 //! The language knows no such pair. `light` is a fence for the *machine*: the
 //! accesses around it must be atomic, as always, and the pair gives the two-case
