@@ -32,6 +32,10 @@ const ROUNDS_ALONE: u64 = 1_000;
 /// Rounds between two looks at the figures.
 const CHUNK: u64 = 1_200;
 
+/// Spins before a waiting thread gives its processor away, of two: others may want it too,
+/// and whoever yields to them loses a time slice for one round.
+const PATIENCE: u32 = 300_000;
+
 /// Time that a thread has to learn when the other one starts.
 const LEAD_NS: u64 = 400;
 const MOST_DELAY_NS: u64 = 100;
@@ -140,7 +144,10 @@ impl Case {
 pub fn store_buffering(title: &str, mut cases: Vec<Case>) -> bool {
     let cpus = two_processors();
     let turns = turns(&cases);
-    let lines = Lines::default();
+    let lines = Lines {
+        patience: if cpus.is_some() { PATIENCE } else { 0 },
+        ..Lines::default()
+    };
     let most = if cpus.is_some() {
         MOST_ROUNDS
     } else {
@@ -238,10 +245,11 @@ fn enough(cases: &[Case]) -> bool {
 /// What the two threads share, each word on lines of its own.
 #[derive(Default)]
 struct Lines {
+    patience: u32,
     words: [CachePadded<AtomicU64>; 2],
     /// Where the stores before a trial go, for each thread.
     before: [[CachePadded<AtomicU64>; MOST_STORES_BEFORE as usize]; 2],
-    /// The last round that each has done.
+    /// The round before which each has done all.
     done: [CachePadded<AtomicU64>; 2],
     /// The last round that the right one is ready for.
     ready: CachePadded<AtomicU64>,
@@ -284,22 +292,23 @@ fn trial(me: usize, round: u64, side: &Side, lines: &Lines, clock: Instant) -> b
     let other = 1 - me;
     // Release: the last trial's accesses come before what the other does once it sees
     // this; pairs with the Acquire in `reaches`.
-    lines.done[me].store(round - 1, Release);
-    reaches(&lines.done[other], round - 1);
+    lines.done[me].store(round, Release);
+    let reaches = |word| reaches(word, round, lines.patience);
+    reaches(&lines.done[other]);
     // Nobody writes now: both get a copy of each line.
     for line in lines.before[other].iter().chain(&lines.words) {
         black_box(line.load(Relaxed));
     }
     let now = || clock.elapsed().as_nanos() as u64;
     if me == 0 {
-        reaches(&lines.ready, round);
+        reaches(&lines.ready);
         lines.start.store(now() + LEAD_NS, Relaxed);
         // Release: publishes the start; pairs with the Acquire in `reaches`.
         lines.told.store(round, Release);
     } else {
         // Release: our copies of the lines are there; pairs with the Acquire in `reaches`.
         lines.ready.store(round, Release);
-        reaches(&lines.told, round);
+        reaches(&lines.told);
     }
     let chance = mix(2 * round + me as u64);
     let start = lines.start.load(Relaxed) + chance % MOST_DELAY_NS;
@@ -315,12 +324,12 @@ fn trial(me: usize, round: u64, side: &Side, lines: &Lines, clock: Instant) -> b
 }
 
 /// Waits until the other thread has got there.
-fn reaches(word: &AtomicU64, round: u64) {
+fn reaches(word: &AtomicU64, round: u64, patience: u32) {
     let mut spins = 0;
     // Acquire: pairs with the Release stores in `trial`.
     while word.load(Acquire) < round {
         spins += 1;
-        if spins > 5_000 {
+        if spins > patience {
             std::thread::yield_now();
         }
     }
