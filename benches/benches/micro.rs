@@ -41,6 +41,23 @@ fn atomic(c: &mut Criterion) {
 }
 
 fn queue(c: &mut Criterion) {
+    let mut group = c.benchmark_group("bounded queue, push and pop");
+    let crossbeam = crossbeam_queue::ArrayQueue::new(64);
+    group.bench_function("crossbeam ArrayQueue", |b| {
+        b.iter(|| {
+            crossbeam.push(black_box(1_u64)).unwrap();
+            crossbeam.pop()
+        });
+    });
+    let engine = engine_queue::ArrayQueue::new(64);
+    group.bench_function("engine ArrayQueue", |b| {
+        b.iter(|| {
+            engine.push(black_box(1_u64)).unwrap();
+            engine.pop()
+        });
+    });
+    group.finish();
+
     let mut group = c.benchmark_group("unbounded queue, push and pop");
     let crossbeam = crossbeam_queue::SegQueue::new();
     group.bench_function("crossbeam SegQueue", |b| {

@@ -46,11 +46,13 @@ impl Limits {
         let word = CachePadded::new(AtomicU64::new(0));
         let (wake, woken) = wakes(300);
         Self {
+            // Relaxed, here and below: one thread; what is measured is the operation.
             rmw: best(10_000, || {
                 word.fetch_add(1, Relaxed);
             }),
             store_and_fence: best(10_000, || {
                 word.store(1, Relaxed);
+                // SeqCst: pairs with nothing; its price is the question.
                 fence(SeqCst);
             }),
             spin_hint: best(2_000, hint::spin_loop),
@@ -96,6 +98,8 @@ fn round_trip() -> Option<f64> {
     Some(thread::scope(|s| {
         s.spawn(|| {
             for turn in 0..all {
+                // Acquire, and Release below: as a queue or a lock would hand data over.
+                // Each pairs with the other thread's.
                 while ball.load(Acquire) != 2 * turn + 1 {
                     hint::spin_loop();
                 }
@@ -132,13 +136,17 @@ fn wakes(times: u32) -> (Histogram<u64>, Histogram<u64>) {
         let sleeper = s.spawn(|| {
             let mut woken = nanoseconds();
             for turn in 0..times {
+                // Acquire: receives `sent`; pairs with the Release store of `word`.
                 while word.load(Acquire) == turn {
                     futex::wait(&word, turn);
                 }
                 let now = since(epoch);
                 woken
+                    // Relaxed: ordered by `word`.
                     .record(now.saturating_sub(sent.load(Relaxed)))
                     .expect("the histogram resizes");
+                // Release: the load of `sent` is over before the next store to it; pairs
+                // with the Acquire load of `acknowledged`.
                 acknowledged.store(turn + 1, Release);
             }
             woken
@@ -147,14 +155,16 @@ fn wakes(times: u32) -> (Histogram<u64>, Histogram<u64>) {
             // Long enough for the sleeper to be asleep; if it is not, the
             // reading is a good one, and the median does not mind a few.
             thread::sleep(Duration::from_micros(50));
+            // Relaxed: published by the store below.
             sent.store(since(epoch), Relaxed);
-            // Release: publishes `sent`.
+            // Release: publishes `sent`; pairs with the Acquire load of `word`.
             word.store(turn + 1, Release);
             let start = Instant::now();
             futex::wake_one(&word);
             calls
                 .record(start.elapsed().as_nanos() as u64)
                 .expect("the histogram resizes");
+            // Acquire: pairs with the Release store of `acknowledged`.
             while acknowledged.load(Acquire) != turn + 1 {
                 thread::yield_now();
             }

@@ -72,7 +72,6 @@ pub fn machine() -> String {
 
 fn markdown(table: &Table) -> String {
     let mut out = format!("\n## {} ({})\n\n", table.title, table.unit.name());
-    let latencies = table.rows.iter().any(|row| row.latencies.is_some());
     let mut head = vec![
         "contestant",
         "median",
@@ -83,18 +82,18 @@ fn markdown(table: &Table) -> String {
     if table.fairness {
         head.push("least/most share");
     }
-    if latencies {
+    if table.has_latencies() {
         head.extend(["p50 ns", "p99 ns", "p99.9 ns", "max ns"]);
     }
     line(&mut out, head.iter().map(|&cell| cell.to_owned()));
     line(&mut out, head.iter().map(|_| "---".to_owned()));
     for row in &table.rows {
-        line(&mut out, cells(table, row, latencies));
+        line(&mut out, cells(table, row));
     }
     out
 }
 
-fn cells(table: &Table, row: &Row, latencies: bool) -> impl Iterator<Item = String> {
+fn cells(table: &Table, row: &Row) -> impl Iterator<Item = String> {
     let (median, min, max) = summary(&row.values);
     let (ratio, low, high) = summary(&row.ratios);
     let mut cells = vec![
@@ -111,7 +110,7 @@ fn cells(table: &Table, row: &Row, latencies: bool) -> impl Iterator<Item = Stri
     if table.fairness {
         cells.push(format!("{:.2}", summary(&row.fairness).0));
     }
-    if latencies {
+    if table.has_latencies() {
         match &row.latencies {
             Some(histogram) => {
                 for quantile in [0.5, 0.99, 0.999, 1.0] {

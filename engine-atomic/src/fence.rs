@@ -66,9 +66,15 @@
 //!
 //! **Both sides always agree.** Which [`Strategy`] is in force is decided once for
 //! the process, before the first `light` or `heavy` does anything, and never
-//! changes: where the kernel refuses, both sides are [`seq_cst`]. `light` never
-//! blocks, and makes system calls only if it is the one that decides; `heavy`
-//! makes one each time. Neither allocates.
+//! changes: where the kernel refuses, on other systems and without the feature `std`, both
+//! sides are [`seq_cst`]. From then on `light` makes no system call and never blocks;
+//! `heavy` makes at least one each time under [`Strategy::Membarrier`]. Neither
+//! allocates.
+//!
+//! **The first call decides**, and asks the kernel. While there are other threads, that
+//! waits until every processor has taken note: milliseconds, where it takes
+//! microseconds in a process with one thread. Call [`strategy`] first thing in `main` where
+//! a `light` must not be the one to wait.
 //!
 //! The language knows no such pair. `light` is a fence for the *machine*: the
 //! accesses around it must be atomic, as always, and the pair gives the two-case
@@ -91,6 +97,8 @@ use crate::sync::atomic::{self, Ordering};
 
 #[allow(dead_code, reason = "where there is no choice, nothing is decided")]
 mod decision;
+#[allow(dead_code, reason = "where there is no choice, nothing is decided")]
+mod pair;
 mod symmetric;
 
 #[cfg(all(
@@ -104,13 +112,13 @@ mod membarrier;
     target_os = "linux",
     not(any(engine_loom, engine_shuttle, engine_tsan, miri))
 ))]
-use membarrier as pair;
+use membarrier as in_force;
 #[cfg(not(all(
     feature = "std",
     target_os = "linux",
     not(any(engine_loom, engine_shuttle, engine_tsan, miri))
 )))]
-use symmetric as pair;
+use symmetric as in_force;
 
 pub use decision::Strategy;
 
@@ -120,6 +128,8 @@ pub use decision::Strategy;
 /// Pairs with a [`release`], or with a `Release` store that a load before it saw.
 #[inline]
 pub fn acquire() {
+    // Acquire: what was published to the loads before is visible after; pairs with a
+    // `release`, or a Release store, of the caller's.
     atomic::fence(Ordering::Acquire);
 }
 
@@ -129,23 +139,33 @@ pub fn acquire() {
 /// Pairs with an [`acquire`], or with an `Acquire` load that saw a store after it.
 #[inline]
 pub fn release() {
+    // Release: publishes what comes before by the stores after; pairs with an `acquire`, or
+    // an Acquire load, of the caller's.
     atomic::fence(Ordering::Release);
 }
 
 /// A full fence: [`acquire`], [`release`], and one order of all such fences that every
 /// thread agrees on.
 ///
-/// The only one that keeps a store ahead of a later load of another word.
+/// The only one that keeps a store ahead of a later load of another word. Pairs with
+/// another `seq_cst`, or a [`heavy`] (not with a [`light`]), between the store and the load
+/// of the other thread.
 #[inline]
 pub fn seq_cst() {
+    // SeqCst: with another one of the caller's. Either ours is first and what follows
+    // theirs sees our stores, or theirs is and what follows ours sees theirs.
     atomic::fence(Ordering::SeqCst);
 }
 
 /// Keeps the compiler from moving accesses across it; the processor may.
 ///
-/// Orders this thread with its own signal handlers, and nothing else.
+/// Orders this thread with its own signal handlers, and nothing else: pairs with a
+/// `compiler` in the handler, which runs between two instructions of this thread.
 #[inline]
 pub fn compiler() {
+    // SeqCst, for the compiler alone: nothing is moved across. Pairs with one in a signal
+    // handler of this thread: either the handler runs before this point and what follows sees
+    // its stores, or after it and it sees ours.
     atomic::compiler_fence(Ordering::SeqCst);
 }
 
@@ -155,7 +175,7 @@ pub fn compiler() {
 /// See the [module](self) for what the pair promises.
 #[inline]
 pub fn light() {
-    pair::light();
+    in_force::light();
 }
 
 /// The rare side of the asymmetric pair: as [`seq_cst`] towards every [`light`] and
@@ -171,12 +191,12 @@ pub fn light() {
 /// [`prefer_seq_cst`].
 #[inline]
 pub fn heavy() {
-    pair::heavy();
+    in_force::heavy();
 }
 
 /// How [`light`] and [`heavy`] work in this process; decides it if nothing has yet.
 pub fn strategy() -> Strategy {
-    pair::strategy()
+    in_force::strategy()
 }
 
 /// Asks for [`Strategy::SeqCst`], so that no thread is ever interrupted, and
@@ -185,7 +205,7 @@ pub fn strategy() -> Strategy {
 /// That is `SeqCst` unless [`light`], [`heavy`] or [`strategy`] was called before,
 /// by any thread: the decision is made once. So call it first thing in `main`.
 pub fn prefer_seq_cst() -> Strategy {
-    pair::prefer_seq_cst()
+    in_force::prefer_seq_cst()
 }
 
 #[cfg(test)]

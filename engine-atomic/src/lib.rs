@@ -55,7 +55,8 @@
 //!
 //! - Every ordering stronger than `Relaxed` names the access that it pairs with, and a model
 //!   test fails when it is weakened. What no checker can see is said to be argued
-//!   only: the kernel's side of [`fence::heavy`].
+//!   only: that the kernel does what [`fence::heavy`] asks, and what a compiler fence keeps the
+//!   compiler from.
 //! - No user code runs while others are kept out.
 //! - Nothing panics but where a page says `# Panics`.
 //!
@@ -75,8 +76,8 @@
 //! | `loom`, `shuttle` | no | the checkers; inert without their cfg, see below |
 //!
 //! `std` works on Linux, Android, macOS, Windows and FreeBSD, where there is a futex.
-//! Without `std` the crate is `no_std` and needs nothing but atomics of the size of a
-//! pointer with compare-and-swap.
+//! Without `std` the crate is `no_std` and needs nothing but atomics of the size of a byte and
+//! of a pointer, with compare-and-swap.
 //!
 //! # Modelling your own code
 //!
@@ -121,6 +122,8 @@
 //! 1.95. It rises in minor releases only.
 
 #![cfg_attr(not(feature = "std"), no_std)]
+// docs.rs shows by it what needs the feature `std`.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "alloc")]
 extern crate alloc;

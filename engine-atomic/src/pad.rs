@@ -166,25 +166,60 @@ macro_rules! separate_lines {
         $($crate::separate_lines!(@pair [$type] $first $other);)+
         $crate::separate_lines!(@pairs [$type] $($other)+);
     };
+    // The paths start with `$crate`, since `core` may be another crate where the macro is
+    // used. Nothing unsafe depends on it: the check would only be worth nothing.
     (@pair [$type:ty] [$($a:tt)+] [$($b:tt)+]) => {
-        ::core::assert!(
+        $crate::__private::core::assert!(
             $crate::__private::separate::<$type>(
                 (
-                    ::core::mem::offset_of!($type, $($a)+),
+                    $crate::__private::core::mem::offset_of!($type, $($a)+),
                     $crate::__private::size_of_field(|whole: &$type| &whole.$($a)+),
                 ),
                 (
-                    ::core::mem::offset_of!($type, $($b)+),
+                    $crate::__private::core::mem::offset_of!($type, $($b)+),
                     $crate::__private::size_of_field(|whole: &$type| &whole.$($b)+),
                 ),
             ),
-            ::core::concat!(
-                "fields `", ::core::stringify!($($a)+), "` and `", ::core::stringify!($($b)+),
-                "` of `", ::core::stringify!($type), "` can share a cache line"
+            $crate::__private::core::concat!(
+                "fields `", $crate::__private::core::stringify!($($a)+),
+                "` and `", $crate::__private::core::stringify!($($b)+),
+                "` of `", $crate::__private::core::stringify!($type),
+                "` can share a cache line"
             ),
         );
     };
 }
+
+/// What [`separate_lines!`](crate::separate_lines) must refuse whatever `core` is to the
+/// caller: here one whose fields all lie a page apart, and which asserts nothing.
+///
+/// ```compile_fail,E0080
+/// extern crate self as core;
+/// pub mod mem {
+///     #[macro_export]
+///     macro_rules! far_apart {
+///         ($type:ty, head) => { 0 };
+///         ($type:ty, tail) => { 4096 };
+///     }
+///     pub use crate::far_apart as offset_of;
+/// }
+/// #[macro_export]
+/// macro_rules! assert {
+///     ($($anything:tt)*) => {};
+/// }
+/// pub use std::{concat, stringify};
+///
+/// struct Ring {
+///     head: u64,
+///     tail: u64,
+/// }
+///
+/// engine_atomic::separate_lines!(Ring { head, tail });
+///
+/// fn main() {}
+/// ```
+#[cfg(doctest)]
+struct Refused;
 
 /// The size of the field that a projection leads to: the projection is never
 /// called, it only tells its type.

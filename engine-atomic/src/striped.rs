@@ -48,9 +48,9 @@ const LEVELS: usize = pick(10, 2);
 ///   is not a snapshot: of two additions under way, it may count the later one only.
 /// - **Orders nothing else**: all accesses to the stripes are `Relaxed`.
 /// - Arithmetic wraps at 2^64.
-/// - **Progress**: `add` is lock-free and takes at most two read-modify-writes unless it
-///   grows. `sum` is wait-free: one load a stripe. (On targets without 64-bit atomics each
-///   stripe is a mutex.)
+/// - **Progress**: `add` is lock-free and takes at most two read-modify-writes, unless it
+///   grows: then it calls the allocator, which may block. `sum` is wait-free: one load a
+///   stripe. (On targets without 64-bit atomics each stripe is a mutex.)
 /// - **Allocation**: none at first; growing allocates the new stripes, at most 10 times
 ///   in a counter's life, in the thread that lost a race. Stripes are
 ///   never given back before the counter is dropped.

@@ -33,7 +33,7 @@
 //! | target | processors | distances |
 //! |---|---|---|
 //! | Linux, Android | `sched_getaffinity` of the calling thread | `/sys/devices/system/{cpu,node}` |
-//! | elsewhere | `available_parallelism`, numbered from 0 | flat |
+//! | elsewhere, and on kernels for more than 1,024 processors | `available_parallelism`, numbered from 0 | flat |
 //!
 //! Source: Linux, `Documentation/admin-guide/cputopology.rst` and
 //! `Documentation/ABI/stable/sysfs-devices-node`.

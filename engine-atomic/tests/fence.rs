@@ -3,21 +3,38 @@
 
 mod litmus;
 
-use engine_atomic::fence;
+use engine_atomic::fence::{self, Strategy};
+use litmus::Case;
 
 #[test]
 fn the_pair_on_this_machine() {
     all_threads_agree();
-    println!("{:?}", fence::strategy());
-    type Side = (&'static str, fn());
-    let light: Side = ("light", fence::light);
-    let heavy: Side = ("heavy", fence::heavy);
-    for (left, right) in [(light, heavy), (heavy, light), (heavy, heavy)] {
-        let outcome = litmus::store_buffering(left.1, right.1);
-        println!("{}, {}: {outcome:?}", left.0, right.0);
-        assert!(outcome.rounds > 0);
-        assert_eq!(outcome.both_missed, 0);
+    let strategy = fence::strategy();
+    #[cfg(all(target_os = "linux", not(any(engine_tsan, miri))))]
+    assert_eq!(strategy, the_kernels_offer());
+    let nothing = || ();
+    let mut cases = vec![
+        Case::whole("light, heavy", 10, fence::light, fence::heavy),
+        Case::whole("heavy, heavy", 1, fence::heavy, fence::heavy),
+        Case::one_sided("light, nothing", fence::light, nothing),
+    ];
+    if strategy == Strategy::Membarrier {
+        // What `heavy` is without the system call.
+        cases.push(Case::one_sided(
+            "light, full fence",
+            fence::light,
+            fence::seq_cst,
+        ));
+        // `light` is no instruction: the kernel's fence stands for it.
+        cases.push(Case::same_instructions(
+            "nothing, heavy",
+            nothing,
+            fence::heavy,
+        ));
+    } else {
+        cases.push(Case::one_sided("nothing, heavy", nothing, fence::heavy));
     }
+    litmus::store_buffering(&format!("{strategy:?}"), cases);
 }
 
 /// Many threads make the first call together; whatever is decided, all see the same.
@@ -39,4 +56,17 @@ fn all_threads_agree() {
     });
     assert!(strategies.iter().all(|s| *s == strategies[0]));
     assert_eq!(fence::prefer_seq_cst(), strategies[0]);
+}
+
+/// The kernel asked directly: what it offers is taken.
+#[cfg(all(target_os = "linux", not(any(engine_tsan, miri))))]
+fn the_kernels_offer() -> Strategy {
+    use rustix::thread::{MembarrierCommand::*, membarrier};
+
+    let answers = [RegisterPrivateExpedited, PrivateExpedited].map(membarrier);
+    if answers.iter().all(Result::is_ok) {
+        Strategy::Membarrier
+    } else {
+        Strategy::SeqCst
+    }
 }

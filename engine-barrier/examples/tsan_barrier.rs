@@ -1,13 +1,8 @@
-//! The barrier under ThreadSanitizer: plain memory exchanged over it.
+//! The barrier under ThreadSanitizer: plain memory exchanged over it. `cargo xtask tsan`
+//! runs it.
 //!
 //! A program of its own, because the test harness reports false positives of the
-//! uninstrumented standard library:
-//!
-//! ```sh
-//! RUSTFLAGS="-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer" \
-//!     cargo +nightly run -p engine-barrier --example tsan_barrier \
-//!     --target x86_64-unknown-linux-gnu
-//! ```
+//! uninstrumented standard library.
 
 use std::cell::UnsafeCell;
 

@@ -38,8 +38,6 @@
 //! 32-bit targets without one (`target_has_atomic = "64"` is not set: MIPS32,
 //! PowerPC32, ARMv5) are refused at compile time.
 
-#![cfg_attr(docsrs, feature(doc_cfg))]
-
 #[cfg(not(target_has_atomic = "64"))]
 compile_error!("engine-barrier counts arrivals in an AtomicU64, which this target does not have");
 

@@ -2,13 +2,7 @@
 //! handed around under the raw lock, and turns taken by notifications.
 //!
 //! A program of its own, because the test harness reports false positives of the
-//! uninstrumented standard library:
-//!
-//! ```sh
-//! RUSTFLAGS="-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer" \
-//!     cargo +nightly run -p engine-lock --example tsan_lock \
-//!     --target x86_64-unknown-linux-gnu
-//! ```
+//! uninstrumented standard library. `cargo xtask tsan` runs it.
 
 use std::time::Duration;
 

@@ -31,8 +31,6 @@
 //! `lock_api`'s `const INIT` cannot hold one of loom's atomics: make locks by `new`
 //! inside a model, and not in statics.
 
-#![cfg_attr(docsrs, feature(doc_cfg))]
-
 mod condvar;
 mod mutex;
 mod raw;

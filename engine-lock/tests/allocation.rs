@@ -1,32 +1,10 @@
 //! What an allocator that uses these locks relies on: that they do not allocate. One
 //! test, in a process of its own: the first wait is the one that asks the system.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::time::Duration;
 
 use engine_lock::{Condvar, Mutex};
-
-/// Counts what each thread has allocated.
-struct Counting;
-
-std::thread_local! {
-    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
-}
-
-// SAFETY: hands everything to the system's allocator, unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
-        // SAFETY: the caller's promise, passed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promise, passed on.
-        unsafe { System.dealloc(ptr, layout) }
-    }
-}
+use testkit::allocation::{Counting, allocations};
 
 #[global_allocator]
 static COUNTING: Counting = Counting;
@@ -44,19 +22,17 @@ fn waiting_does_not_allocate() {
             drop(guard);
         });
         held.wait();
-        let before = ALLOCATIONS.get();
-        let guard = mutex.try_lock_for(Duration::from_millis(2));
-        let allocated = ALLOCATIONS.get() - before;
+        let mut guard = None;
+        let allocated = allocations(|| guard = mutex.try_lock_for(Duration::from_millis(2)));
         done.wait();
         assert!(guard.is_none());
         allocated
     });
     assert_eq!(by_a_contended_lock, 0);
-    let before = ALLOCATIONS.get();
-    let mut guard = mutex.lock();
-    let _ = condvar.wait_for(&mut guard, Duration::from_millis(2));
-    condvar.notify_all();
-    drop(guard);
-    let by_a_condition_variable = ALLOCATIONS.get() - before;
+    let by_a_condition_variable = allocations(|| {
+        let mut guard = mutex.lock();
+        let _ = condvar.wait_for(&mut guard, Duration::from_millis(2));
+        condvar.notify_all();
+    });
     assert_eq!(by_a_condition_variable, 0);
 }

@@ -67,6 +67,11 @@ mod tests;
 /// With one producer and one consumer a ring without compare-and-swap is faster;
 /// where a pop must never wait for a stopped push, no queue that claims first will do.
 ///
+/// # Verified by
+///
+/// loom and shuttle models (`array_queue/model.rs`), proptest and fuzzing against
+/// `VecDeque`, ThreadSanitizer (`examples/tsan_queue.rs`).
+///
 /// # Source
 ///
 /// Dmitry Vyukov's bounded MPMC queue, with stamps of `{ lap, index }` as crossbeam's

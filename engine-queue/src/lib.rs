@@ -11,6 +11,32 @@
 //! [`ArrayQueue`] and [`SegQueue`] take and give batches, can be closed, and count the races
 //! that were lost on them; [`Queue`] is what they have in common.
 //!
+//! # Example
+//!
+//! ```
+//! use engine_queue::{ArrayQueue, SegQueue};
+//!
+//! let jobs = SegQueue::new();
+//! let done = ArrayQueue::new(4);
+//! (0..4).for_each(|n| jobs.push(n));
+//! std::thread::scope(|scope| {
+//!     for _ in 0..2 {
+//!         scope.spawn(|| {
+//!             while let Some(n) = jobs.pop() {
+//!                 done.push(n * n).unwrap();
+//!             }
+//!         });
+//!     }
+//! });
+//! assert!(done.is_full());
+//! ```
+//!
+//! # Guarantees
+//!
+//! Each type's page says what it promises. In common: no slot is read while another
+//! thread may write it, so all are sound for every `T`; no code of the user runs inside a
+//! claim; none is lock-free, and each page says which thread can block which.
+//!
 //! # Features
 //!
 //! | feature | default | what it adds |
@@ -39,6 +65,7 @@ mod pop_error;
 mod push_error;
 mod queue;
 mod stats;
+mod testing;
 #[cfg(feature = "std")]
 pub mod waitable;
 mod word;
@@ -52,3 +79,8 @@ pub use seg_queue::SegQueue;
 pub use stats::QueueStats;
 #[cfg(feature = "std")]
 pub use waitable::Waitable;
+
+/// The examples of the README are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

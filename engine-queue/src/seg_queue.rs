@@ -65,6 +65,12 @@ mod tests;
 ///
 /// When the producers can outrun the consumers for long: nothing limits the memory.
 ///
+/// # Verified by
+///
+/// loom and shuttle models (`seg_queue/model.rs`), which also count the blocks that are
+/// freed; proptest and fuzzing against `VecDeque`; ThreadSanitizer
+/// (`examples/tsan_queue.rs`).
+///
 /// # Source
 ///
 /// Blocks with WRITE, READ and DESTROY marks, which hand over who frees a block, are

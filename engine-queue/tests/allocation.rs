@@ -1,47 +1,15 @@
-//! What is allocated, and when. Counted by thread: the test harness has threads too.
-
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+//! What is allocated, and when.
 
 use engine_queue::SegQueue;
 use engine_queue::deque::Injector;
-
-struct Counting;
-
-thread_local! {
-    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
-    static BYTES: Cell<isize> = const { Cell::new(0) };
-}
+use testkit::allocation::{Counting, allocations, bytes};
 
 #[global_allocator]
-static GLOBAL: Counting = Counting;
-
-// SAFETY: passes everything on to the system's allocator.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        BYTES.set(BYTES.get() + layout.size() as isize);
-        // SAFETY: the caller's promise.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        BYTES.set(BYTES.get() - layout.size() as isize);
-        // SAFETY: the caller's promise.
-        unsafe { System.dealloc(block, layout) }
-    }
-}
-
-/// How many allocations `f` makes.
-fn allocations(f: impl FnOnce()) -> usize {
-    let before = ALLOCATIONS.get();
-    f();
-    ALLOCATIONS.get() - before
-}
+static COUNTING: Counting = Counting;
 
 #[test]
 fn queues_allocate_blocks_and_nothing_in_steady_state() {
-    let bytes = BYTES.get();
+    let before = bytes();
 
     let mut queue = SegQueue::new();
     assert_eq!(allocations(|| drop(SegQueue::<u64>::new())), 0);
@@ -89,5 +57,5 @@ fn queues_allocate_blocks_and_nothing_in_steady_state() {
     assert_eq!(allocations(|| (0..10_000).for_each(|_| step())), 0);
     drop(injector);
 
-    assert_eq!(BYTES.get(), bytes, "everything is freed");
+    assert_eq!(bytes(), before, "everything is freed");
 }

@@ -1,6 +1,8 @@
 //! `ArrayQueue` from outside: auto traits, the names of crossbeam's, a sequential
 //! model, many threads.
 
+mod exchange;
+
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::panic::{RefUnwindSafe, UnwindSafe};
@@ -13,29 +15,14 @@ use proptest::prelude::*;
 
 const ITEMS: usize = if cfg!(miri) { 50 } else { 4_000 };
 
-/// Resolves only while `T` is not `Send`: with two impls the parameter is ambiguous.
-trait AmbiguousIfSend<Marker> {
-    fn check() {}
-}
-struct IsSend;
-impl<T: ?Sized> AmbiguousIfSend<()> for T {}
-impl<T: ?Sized + Send> AmbiguousIfSend<IsSend> for T {}
-
-trait AmbiguousIfSync<Marker> {
-    fn check() {}
-}
-struct IsSync;
-impl<T: ?Sized> AmbiguousIfSync<()> for T {}
-impl<T: ?Sized + Sync> AmbiguousIfSync<IsSync> for T {}
-
 #[test]
 fn auto_traits() {
     fn all<T: Send + Sync + UnwindSafe + RefUnwindSafe>() {}
 
     // An item that is `Send` only: it is handed over, never shared.
     all::<ArrayQueue<Cell<u8>>>();
-    <ArrayQueue<Rc<u8>> as AmbiguousIfSend<_>>::check();
-    <ArrayQueue<Rc<u8>> as AmbiguousIfSync<_>>::check();
+    testkit::not_impl!(ArrayQueue<Rc<u8>>: Send);
+    testkit::not_impl!(ArrayQueue<Rc<u8>>: Sync);
 }
 
 #[test]
@@ -114,55 +101,25 @@ proptest! {
     }
 }
 
-/// Producers and consumers: each item once, and those of one producer in their order.
 #[test]
 fn each_item_once_and_in_order() {
-    const PRODUCERS: usize = 3;
-    const CONSUMERS: usize = 3;
-
     for capacity in [1, 2, 3, 64] {
         let queue = ArrayQueue::new(capacity);
-        let taken: Vec<AtomicUsize> = (0..PRODUCERS * ITEMS)
-            .map(|_| AtomicUsize::new(0))
-            .collect();
-        let popped = AtomicUsize::new(0);
-        thread::scope(|scope| {
-            for producer in 0..PRODUCERS {
-                let queue = &queue;
-                scope.spawn(move || {
-                    for n in 0..ITEMS {
-                        // Boxed, so that a doubled item is a double free for the
-                        // sanitizers too.
-                        let mut item = Box::new((producer, n));
-                        while let Err(back) = queue.push(item) {
-                            item = back;
-                            thread::yield_now();
-                        }
-                    }
-                });
+        let produce = |producer| {
+            for n in 0..ITEMS {
+                let mut item = Box::new((producer, n));
+                while let Err(back) = queue.push(item) {
+                    item = back;
+                    thread::yield_now();
+                }
             }
-            for _ in 0..CONSUMERS {
-                let (queue, taken, popped) = (&queue, &taken, &popped);
-                scope.spawn(move || {
-                    let mut next = [0; PRODUCERS];
-                    while popped.load(Relaxed) < PRODUCERS * ITEMS {
-                        let len = queue.len();
-                        assert!(len <= capacity, "{len}");
-                        let Some(item) = queue.pop() else {
-                            thread::yield_now();
-                            continue;
-                        };
-                        let (producer, n) = *item;
-                        assert!(n >= next[producer], "{n} of {producer} is late");
-                        next[producer] = n + 1;
-                        taken[producer * ITEMS + n].fetch_add(1, Relaxed);
-                        popped.fetch_add(1, Relaxed);
-                    }
-                });
-            }
+        };
+        exchange::each_once_and_in_order(ITEMS, produce, || {
+            let len = queue.len();
+            assert!(len <= capacity, "{len}");
+            queue.pop()
         });
         assert!(queue.is_empty());
-        assert!(taken.iter().all(|count| count.load(Relaxed) == 1));
     }
 }
 

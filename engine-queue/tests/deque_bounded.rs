@@ -9,22 +9,6 @@ use engine_queue::deque::Steal;
 use engine_queue::deque::bounded::{Stealer, Worker};
 use proptest::prelude::*;
 
-/// Resolves only while `T` is not `Sync`: with two impls the parameter is
-/// ambiguous.
-trait AmbiguousIfSync<Marker> {
-    fn check() {}
-}
-struct IsSync;
-impl<T: ?Sized> AmbiguousIfSync<()> for T {}
-impl<T: ?Sized + Sync> AmbiguousIfSync<IsSync> for T {}
-
-trait AmbiguousIfSend<Marker> {
-    fn check() {}
-}
-struct IsSend;
-impl<T: ?Sized> AmbiguousIfSend<()> for T {}
-impl<T: ?Sized + Send> AmbiguousIfSend<IsSend> for T {}
-
 #[test]
 fn auto_traits() {
     fn send<T: Send>() {}
@@ -35,10 +19,10 @@ fn auto_traits() {
     send::<Worker<Item>>();
     send::<Stealer<Item>>();
     sync::<Stealer<Item>>();
-    <Worker<u8> as AmbiguousIfSync<_>>::check();
-    <Worker<std::rc::Rc<u8>> as AmbiguousIfSend<_>>::check();
-    <Stealer<std::rc::Rc<u8>> as AmbiguousIfSend<_>>::check();
-    <Stealer<std::rc::Rc<u8>> as AmbiguousIfSync<_>>::check();
+    testkit::not_impl!(Worker<u8>: Sync);
+    testkit::not_impl!(Worker<std::rc::Rc<u8>>: Send);
+    testkit::not_impl!(Stealer<std::rc::Rc<u8>>: Send);
+    testkit::not_impl!(Stealer<std::rc::Rc<u8>>: Sync);
 }
 
 #[derive(Clone, Copy, Debug)]

@@ -9,21 +9,13 @@ use std::thread;
 use engine_queue::deque::bounded::Worker;
 use engine_queue::deque::{Injector, Steal};
 
-/// Resolves only while `T` is not `Sync`: with two impls the parameter is ambiguous.
-trait AmbiguousIfSync<Marker> {
-    fn check() {}
-}
-struct IsSync;
-impl<T: ?Sized> AmbiguousIfSync<()> for T {}
-impl<T: ?Sized + Sync> AmbiguousIfSync<IsSync> for T {}
-
 #[test]
 fn auto_traits() {
     fn all<T: Send + Sync>() {}
 
     // An item that is `Send` only: it is handed over, never shared.
     all::<Injector<Cell<u8>>>();
-    <Injector<Rc<u8>> as AmbiguousIfSync<_>>::check();
+    testkit::not_impl!(Injector<Rc<u8>>: Sync);
 }
 
 #[test]

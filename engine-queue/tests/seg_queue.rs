@@ -1,6 +1,8 @@
 //! `SegQueue` from outside: auto traits, the names of crossbeam's, a sequential
 //! model, many threads.
 
+mod exchange;
+
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::panic::{RefUnwindSafe, UnwindSafe};
@@ -13,29 +15,14 @@ use proptest::prelude::*;
 
 const ITEMS: usize = if cfg!(miri) { 50 } else { 8_000 };
 
-/// Resolves only while `T` is not `Send`: with two impls the parameter is ambiguous.
-trait AmbiguousIfSend<Marker> {
-    fn check() {}
-}
-struct IsSend;
-impl<T: ?Sized> AmbiguousIfSend<()> for T {}
-impl<T: ?Sized + Send> AmbiguousIfSend<IsSend> for T {}
-
-trait AmbiguousIfSync<Marker> {
-    fn check() {}
-}
-struct IsSync;
-impl<T: ?Sized> AmbiguousIfSync<()> for T {}
-impl<T: ?Sized + Sync> AmbiguousIfSync<IsSync> for T {}
-
 #[test]
 fn auto_traits() {
     fn all<T: Send + Sync + UnwindSafe + RefUnwindSafe>() {}
 
     // An item that is `Send` only: it is handed over, never shared.
     all::<SegQueue<Cell<u8>>>();
-    <SegQueue<Rc<u8>> as AmbiguousIfSend<_>>::check();
-    <SegQueue<Rc<u8>> as AmbiguousIfSync<_>>::check();
+    testkit::not_impl!(SegQueue<Rc<u8>>: Send);
+    testkit::not_impl!(SegQueue<Rc<u8>>: Sync);
 }
 
 #[test]
@@ -105,60 +92,26 @@ proptest! {
     }
 }
 
-/// Producers and consumers, single and in batches: each item once, and those of one
-/// producer in their order.
+/// One producer pushes batches.
 #[test]
 fn each_item_once_and_in_order() {
-    const PRODUCERS: usize = 3;
-    const CONSUMERS: usize = 3;
-
     let queue = SegQueue::new();
-    let taken: Vec<AtomicUsize> = (0..PRODUCERS * ITEMS)
-        .map(|_| AtomicUsize::new(0))
-        .collect();
-    let popped = AtomicUsize::new(0);
-    thread::scope(|scope| {
-        for producer in 0..PRODUCERS {
-            let queue = &queue;
-            scope.spawn(move || {
-                let mut n = 0;
-                while n < ITEMS {
-                    let batch = if producer == 0 {
-                        (n % 50 + 1).min(ITEMS - n)
-                    } else {
-                        0
-                    };
-                    if batch != 0 {
-                        let mut items = (n..n + batch).map(|n| Box::new((producer, n))).collect();
-                        queue.push_batch(&mut items).unwrap();
-                        n += batch;
-                    } else {
-                        queue.push(Box::new((producer, n)));
-                        n += 1;
-                    }
-                }
-            });
+    let produce = |producer| {
+        let mut n = 0;
+        while n < ITEMS {
+            if producer == 0 {
+                let end = (n + n % 50 + 1).min(ITEMS);
+                let mut items = (n..end).map(|n| Box::new((producer, n))).collect();
+                queue.push_batch(&mut items).unwrap();
+                n = end;
+            } else {
+                queue.push(Box::new((producer, n)));
+                n += 1;
+            }
         }
-        for _ in 0..CONSUMERS {
-            let (queue, taken, popped) = (&queue, &taken, &popped);
-            scope.spawn(move || {
-                let mut next = [0; PRODUCERS];
-                while popped.load(Relaxed) < PRODUCERS * ITEMS {
-                    let Some(item) = queue.pop() else {
-                        thread::yield_now();
-                        continue;
-                    };
-                    let (producer, n) = *item;
-                    assert!(n >= next[producer], "{n} of {producer} is late");
-                    next[producer] = n + 1;
-                    taken[producer * ITEMS + n].fetch_add(1, Relaxed);
-                    popped.fetch_add(1, Relaxed);
-                }
-            });
-        }
-    });
+    };
+    exchange::each_once_and_in_order(ITEMS, produce, || queue.pop());
     assert!(queue.is_empty());
-    assert!(taken.iter().all(|count| count.load(Relaxed) == 1));
 }
 
 /// Each thread pops after its own push: then something is there, whoever pushed it.

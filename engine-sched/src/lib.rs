@@ -59,10 +59,12 @@
 //!
 //! # Verified by
 //!
-//! loom: the idle protocol, `block_on`, the phases and the end of the workers, and two
-//! small schedulers at their end. shuttle: the same, and whole schedulers that
-//! spawn, steal, panic, cancel and shut down. The memory and the state of a task are
-//! async-task's, which is trusted.
+//! loom: the idle protocol (`idle/model.rs`), [`Scheduler::block_on`]
+//! (`block_on/model.rs`), the end that several threads wait for (`phase/model.rs`), the last
+//! worker (`running/model.rs`), and two small schedulers at their end. shuttle: the same, and whole schedulers that spawn, steal, abort, run blocking closures
+//! and shut down (`model.rs`). Panics, in tests on real threads (`tests/`). ThreadSanitizer
+//! (`examples/tsan_sched.rs`). The memory and the state of a task are async-task's, which
+//! is trusted.
 
 mod block_on;
 mod blocking;
@@ -93,3 +95,8 @@ pub use scheduler::{Scheduler, spawn};
 pub use snapshot::{Snapshot, WorkerSnapshot};
 pub use spawn_error::SpawnError;
 pub use yield_now::{YieldNow, yield_now};
+
+/// The examples of the README are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -159,7 +159,7 @@ impl Machine {
             Op::Inject(count) => {
                 let items: Vec<u32> = (0..count % 40).map(|_| self.item()).collect();
                 self.injected.extend(&items);
-                let mut items = items.into_iter().map(Box::new);
+                let items = items.into_iter().map(Box::new);
                 if count % 2 == 0 {
                     self.injector.push_batch(items.collect());
                 } else {
@@ -170,8 +170,10 @@ impl Machine {
                 let stolen = done(self.injector.steal());
                 assert_eq!(stolen.map(|item| *item), self.injected.pop_front());
             }
-            Op::StealInjectedBatch { to, limit } => self.steal_injected(to, limit, false),
-            Op::StealInjectedBatchAndPop { to, limit } => self.steal_injected(to, limit, true),
+            Op::StealInjectedBatch { to, limit } => self.steal_injected_batch(to, limit),
+            Op::StealInjectedBatchAndPop { to, limit } => {
+                self.steal_injected_batch_and_pop(to, limit);
+            }
         }
         self.pairs.iter().for_each(Pair::check);
         assert_eq!(self.injector.len(), self.injected.len());
@@ -217,35 +219,41 @@ impl Machine {
         self.pair(to).model.extend(moved);
     }
 
-    /// How many go is the injector's choice; that it is the oldest ones, in order,
-    /// within the limit and the room, is not.
-    fn steal_injected(&mut self, to: Side, most: Option<u8>, and_pop: bool) {
+    fn steal_injected_batch(&mut self, to: Side, most: Option<u8>) {
         let target = &self.pairs[to as usize];
-        let (had, before, room) = (self.injected.len(), target.model.len(), target.room());
-        let mut returned = 0;
-        if and_pop {
-            let stolen = done(match most {
-                None => self.injector.steal_batch_and_pop(&target.worker),
-                Some(_) => self
-                    .injector
-                    .steal_batch_with_limit_and_pop(&target.worker, limit(most)),
-            });
-            assert_eq!(stolen.map(|item| *item), self.injected.pop_front());
-            returned = usize::from(had > 0);
-        } else {
-            let stolen = done(match most {
-                None => self.injector.steal_batch(&target.worker),
-                Some(_) => self
-                    .injector
-                    .steal_batch_with_limit(&target.worker, limit(most)),
-            });
-            assert_eq!(stolen.is_some(), had > 0 && room > 0);
-        }
-        let moved = target.worker.len() - before;
-        assert!(moved + returned <= limit(most), "over the limit");
-        assert!(and_pop || moved > 0 || had == 0 || room == 0);
-        let moved: Vec<u32> = self.injected.drain(..moved).collect();
-        self.pair(to).model.extend(moved);
+        let can_move = !self.injected.is_empty() && target.room() > 0;
+        let stolen = done(match most {
+            None => self.injector.steal_batch(&target.worker),
+            Some(_) => self
+                .injector
+                .steal_batch_with_limit(&target.worker, limit(most)),
+        });
+        assert_eq!(stolen.is_some(), can_move);
+        let moved = self.move_injected(to, limit(most));
+        assert_eq!(moved > 0, can_move);
+    }
+
+    fn steal_injected_batch_and_pop(&mut self, to: Side, most: Option<u8>) {
+        let target = &self.pairs[to as usize];
+        let stolen = done(match most {
+            None => self.injector.steal_batch_and_pop(&target.worker),
+            Some(_) => self
+                .injector
+                .steal_batch_with_limit_and_pop(&target.worker, limit(most)),
+        });
+        assert_eq!(stolen.map(|item| *item), self.injected.pop_front());
+        self.move_injected(to, limit(most) - 1);
+    }
+
+    /// How many went is the injector's choice; that it is the oldest ones, in order,
+    /// within the limit and the room, is not.
+    fn move_injected(&mut self, to: Side, most: usize) -> usize {
+        let pair = &self.pairs[to as usize];
+        let moved = pair.worker.len() - pair.model.len();
+        assert!(moved <= most, "over the limit");
+        let items: Vec<u32> = self.injected.drain(..moved).collect();
+        self.pair(to).model.extend(items);
+        moved
     }
 }
 

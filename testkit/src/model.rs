@@ -16,7 +16,8 @@
 //! | neither | the body itself, a number of times, on real threads |
 //!
 //! Each run prints one line that starts with `model `, with what was explored.
-//! `ENGINE_MODEL_FACTOR` multiplies the schedules and plain runs, for long runs.
+//! `ENGINE_MODEL_FACTOR` multiplies the schedules and plain runs, for long runs. loom's
+//! own variables work: `LOOM_MAX_PREEMPTIONS`, `LOOM_LOG` and the others.
 
 use std::time::Instant;
 
@@ -100,6 +101,9 @@ fn run(budget: Budget, body: impl Fn() + Send + Sync + 'static) -> String {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
+    use tracing_subscriber::EnvFilter;
+    use tracing_subscriber::util::SubscriberInitExt;
+
     let executions = Arc::new(AtomicUsize::new(0));
     let counter = executions.clone();
     let mut builder = loom::model::Builder::new();
@@ -109,6 +113,15 @@ fn run(budget: Budget, body: impl Fn() + Send + Sync + 'static) -> String {
     }
     builder.max_branches = builder.max_branches.max(20_000);
     let bound = builder.preemption_bound;
+    // `loom::model` would do this, but takes no bound.
+    let _trace = builder.log.then(|| {
+        tracing_subscriber::fmt()
+            .with_env_filter(EnvFilter::from_env("LOOM_LOG"))
+            .with_test_writer()
+            .without_time()
+            .finish()
+            .set_default()
+    });
     builder.check(move || {
         counter.fetch_add(1, Relaxed);
         body();

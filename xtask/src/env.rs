@@ -15,6 +15,24 @@ pub const CRATES: [&str; 5] = [
     "engine-sched",
 ];
 
+/// The crates that have models: the published ones, and the server built on them.
+pub const MODELLED: [&str; 6] = [
+    "engine-atomic",
+    "engine-queue",
+    "engine-lock",
+    "engine-barrier",
+    "engine-sched",
+    "engine-web",
+];
+
+/// The folder of a crate, from the root.
+pub fn folder(krate: &str) -> &str {
+    match krate {
+        "engine-web" => "examples/web",
+        published => published,
+    }
+}
+
 /// The root of the repository.
 pub fn root() -> &'static Path {
     static ROOT: LazyLock<PathBuf> = LazyLock::new(|| {

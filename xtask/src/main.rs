@@ -42,9 +42,9 @@ enum Verb {
     Test,
     /// rustfmt, clippy and docs without warnings, the source rules, cargo-deny
     Lint,
-    /// The loom models of the five crates
+    /// The loom models of the five crates and of the web server
     Loom(model::Options),
-    /// The shuttle models of the five crates
+    /// The shuttle models of the five crates and of the web server
     Shuttle(model::Options),
     /// The `tsan_*` examples under ThreadSanitizer (nightly)
     Tsan,

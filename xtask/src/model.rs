@@ -1,4 +1,4 @@
-//! `loom` and `shuttle`: the model bodies of the five crates.
+//! `loom` and `shuttle`: the model bodies of the crates that have some.
 //!
 //! A model is a unit test in a module named `model`. The verb lists the tests of
 //! each crate before it runs them and compares the list with the files: a model
@@ -11,7 +11,7 @@ use clap::Args;
 
 use crate::{
     cmd::Cmd,
-    env::{self, CRATES, relative, root, rustflags, target},
+    env::{self, MODELLED, folder, relative, root, rustflags, target},
     report::Report,
 };
 
@@ -76,7 +76,7 @@ impl Options {
 pub fn run(report: &mut Report, checker: Checker, options: &Options) {
     let mut rows = Vec::new();
     let mut matched = 0;
-    let crates: Vec<_> = CRATES
+    let crates: Vec<_> = MODELLED
         .into_iter()
         .filter(|krate| options.wants(krate))
         .collect();
@@ -134,7 +134,7 @@ fn list(checker: Checker, krate: &str) -> Result<Vec<String>, String> {
 
 /// Fails when a model file of the crate has no test in the list.
 fn missing(krate: &str, listed: &[String]) -> Result<(), String> {
-    let source = root().join(krate).join("src");
+    let source = root().join(folder(krate)).join("src");
     let files = env::files(&source, ".rs").map_err(|error| error.to_string())?;
     let lost: Vec<String> = files
         .iter()

@@ -13,41 +13,68 @@ pub const EXAMPLE: &str = "engine-sched/examples/readme.rs";
 /// The target whose packages are counted: they differ between systems.
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 
-/// Compares the "pulls in" column with cargo's answer.
+/// Compares the "stands on" and "pulls in" columns with cargo's answer.
 pub fn packages() -> Result<String, String> {
     let readme = read("README.md")?;
     let mut wrong = 0;
     for krate in CRATES {
-        let counted = count(krate)?;
+        let counted = counted(krate)?;
         let said = said(&readme, krate);
-        if said != Some(counted) {
-            println!("README.md: {krate} pulls in {counted} packages, not {said:?}");
+        if said.as_ref() != Some(&counted) {
+            println!("README.md: {krate}: {said:?} should be {counted:?}");
             wrong += 1;
         }
     }
     match wrong {
         0 => Ok(format!("{} crates", CRATES.len())),
-        n => Err(format!("{n} figures are wrong")),
+        n => Err(format!("{n} rows are wrong")),
     }
 }
 
-/// Packages beside the crate itself.
-fn count(krate: &str) -> Result<usize, String> {
-    let tree = Cmd::cargo("tree -e normal --prefix none --no-dedupe --target")
-        .arg(TARGET)
-        .arg("-p")
-        .arg(krate)
-        .read()?;
-    let packages: BTreeSet<&str> = tree.lines().filter(|line| !line.is_empty()).collect();
-    Ok(packages.len().saturating_sub(1))
+/// What a crate depends on.
+#[derive(Debug, PartialEq, Eq)]
+struct Dependencies {
+    /// The names in its own list.
+    direct: BTreeSet<String>,
+    /// How many packages with theirs.
+    all: usize,
 }
 
-/// What the crate's row of the table ends with.
-fn said(readme: &str, krate: &str) -> Option<usize> {
+fn counted(krate: &str) -> Result<Dependencies, String> {
+    let tree = |depth: &str| {
+        Cmd::cargo("tree -e normal --prefix none --no-dedupe --target")
+            .arg(TARGET)
+            .words(depth)
+            .arg("-p")
+            .arg(krate)
+            .read()
+    };
+    let name = |line: &str| line.split(' ').next().map(str::to_owned);
+    let all = tree("")?;
+    let all: BTreeSet<&str> = all.lines().filter(|line| !line.is_empty()).collect();
+    Ok(Dependencies {
+        // The first line is the crate itself.
+        direct: tree("--depth 1")?
+            .lines()
+            .skip(1)
+            .filter_map(name)
+            .collect(),
+        all: all.len().saturating_sub(1),
+    })
+}
+
+/// What the last two cells of the crate's row say.
+fn said(readme: &str, krate: &str) -> Option<Dependencies> {
     let start = format!("| [`{krate}`]");
     let row = readme.lines().find(|line| line.starts_with(&start))?;
-    let cell = row.trim_end_matches([' ', '|']).rsplit('|').next()?;
-    cell.trim().strip_suffix(" packages")?.parse().ok()
+    let mut cells = row.trim_end_matches([' ', '|']).rsplit('|');
+    let all = cells.next()?.trim().strip_suffix(" packages")?;
+    // Names are between backticks: every other piece.
+    let direct = cells.next()?.split('`').skip(1).step_by(2);
+    Some(Dependencies {
+        direct: direct.map(str::to_owned).collect(),
+        all: all.parse().ok()?,
+    })
 }
 
 /// Compares the README's code with the example that is compiled.
@@ -77,9 +104,12 @@ mod tests {
 
     #[test]
     fn reads_the_row_of_a_crate() {
-        let readme = "| crate |\n| [`a-b`](a-b) | x | 7 packages |\n| [`a`](a) | y | 12 packages |";
-        assert_eq!(said(readme, "a"), Some(12));
-        assert_eq!(said(readme, "a-b"), Some(7));
-        assert_eq!(said(readme, "b"), None);
+        let readme = "| crate |\n| [`a-b`](a-b) | x `y` | `c`, `d` | 7 packages |\n\
+                      | [`a`](a) | y | none | 12 packages |";
+        let row = |krate| said(readme, krate).map(|row| (row.direct, row.all));
+        let direct = ["c", "d"].map(String::from).into();
+        assert_eq!(row("a-b"), Some((direct, 7)));
+        assert_eq!(row("a"), Some(([].into(), 12)));
+        assert_eq!(row("b"), None);
     }
 }

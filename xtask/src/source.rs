@@ -155,8 +155,14 @@ fn quote(rest: &str) -> usize {
 }
 
 /// `tokens` without the items that only tests see: those behind an attribute
-/// `#[cfg(test)]`, or `#[cfg(all(test, ..))]`.
+/// `#[cfg(test)]`, or `#[cfg(all(test, ..))]`; nothing of a file that begins with one.
 pub fn without_tests(tokens: Vec<Token>) -> Vec<Token> {
+    if let [hash, bang, ..] = &tokens[..]
+        && (hash.text.as_str(), bang.text.as_str()) == ("#", "!")
+        && needs_test(&tokens[1..group_end(&tokens, 2)])
+    {
+        return Vec::new();
+    }
     let mut kept = Vec::with_capacity(tokens.len());
     let mut at = 0;
     while at < tokens.len() {
@@ -338,6 +344,9 @@ mod tests {
         };
         assert_eq!(keep("#[cfg(test)] mod a { b } c"), ["c"]);
         assert_eq!(keep("#[cfg(all(test, not(x)))] mod a; c"), ["c"]);
+        assert!(keep("//! A.\n#![cfg(test)]\nuse a;").is_empty());
+        assert!(keep("#![cfg(not(test))] use a;").contains(&"a".to_owned()));
+        assert!(keep("#![no_std] use a;").contains(&"a".to_owned()));
         assert_eq!(keep("#[cfg(test)] fn a(b: [u8; 2]) -> c { d } e"), ["e"]);
         assert!(keep("#[cfg(not(test))] mod a;").contains(&"a".to_owned()));
         assert!(keep("#[cfg(any(test, x))] mod a;").contains(&"a".to_owned()));

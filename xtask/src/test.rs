@@ -1,5 +1,7 @@
 //! `test`: everything that decides whether the code is right, on stable Rust.
 
+use std::path::Path;
+
 use crate::{
     cmd::Cmd,
     env::{root, target},
@@ -9,6 +11,9 @@ use crate::{
 
 /// The crates that are `no_std` without their default features.
 const NO_STD: [&str; 2] = ["engine-atomic", "engine-queue"];
+
+/// A target that has no std.
+const BARE: &str = "x86_64-unknown-none";
 
 /// Runs all tests.
 pub fn run(report: &mut Report) {
@@ -40,6 +45,27 @@ fn features(report: &mut Report) {
     }
     let alloc = Cmd::cargo("check --lib -p engine-atomic --no-default-features --features alloc");
     report.command("engine-atomic, alloc alone", &alloc);
+    // Where std is, a dependency may bring it in unseen.
+    if !installed(BARE) {
+        report.missing("no_std", &format!("`rustup target add {BARE}` installs it"));
+        return;
+    }
+    for krate in NO_STD {
+        let cmd = Cmd::cargo("check --lib --no-default-features --target")
+            .arg(BARE)
+            .arg("-p")
+            .arg(krate);
+        report.command(&format!("no_std: {krate}"), &cmd);
+    }
+}
+
+/// Whether the toolchain has the libraries of `target`.
+fn installed(target: &str) -> bool {
+    let folder = Cmd::new("rustc")
+        .words("--print target-libdir --target")
+        .arg(target)
+        .read();
+    folder.is_ok_and(|folder| Path::new(folder.trim()).is_dir())
 }
 
 /// A crate of another workspace that models its own use of engine-queue.

@@ -3,8 +3,9 @@
 //! The programs are the examples `tsan_*` of the five crates, without a test
 //! harness: std is not instrumented, so that every std mutex (and libtest is full
 //! of them) would look like a race. For the same reason the programs may share
-//! data through our primitives only. ThreadSanitizer knows no fences: under
-//! `--cfg engine_tsan` the crates use stronger accesses instead.
+//! data through our primitives only. `--cfg engine_tsan` shows it the edges that std's
+//! locks give (`engine-atomic/src/sync/tsan.rs`). It knows no fences; what that means is
+//! in `docs/verification.md`.
 
 use crate::{
     cmd::Cmd,

@@ -9,9 +9,11 @@
 //! the ratio of each pair of rounds, and the processor time that the server took for
 //! a request, which a busy machine disturbs less. `http serve RUNTIME` starts one of them alone.
 //!
-//! Both run the handler of `engine-web` on hyper with the same settings. What differs
-//! is what a user gets with each: engine-sched with async-io's sockets, and tokio with
-//! its own.
+//! Both run the handler of `engine-web` on hyper, with the settings of
+//! `Limits::http1`. What differs is what a user gets with each: engine-sched with the
+//! server of `engine-web`, whose reactor watches the sockets, and tokio with its own
+//! sockets and the accept loop of its documentation. The first does more for a request:
+//! it notes what each connection is doing, for the timeouts, and limits their number.
 
 use std::convert::Infallible;
 use std::error::Error;
@@ -25,7 +27,6 @@ use engine_web::engine::Engine;
 use engine_web::runtime::{JobLost, Runtime};
 use engine_web::server::{Limits, Server};
 use engine_web::site::{Options, Site};
-use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 
@@ -318,6 +319,7 @@ fn serve_tokio(directory: &Path, workers: usize) -> Result<(), Failure> {
         .build()?;
     runtime.block_on(async {
         let site = Arc::new(Site::open(Tokio, directory, Options::default())?);
+        let limits = Limits::default();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
         print_port(listener.local_addr()?.port())?;
         // The accept loop is a task, as tokio's own documentation advises: the thread
@@ -327,6 +329,7 @@ fn serve_tokio(directory: &Path, workers: usize) -> Result<(), Failure> {
                 let (socket, _) = listener.accept().await?;
                 socket.set_nodelay(true)?;
                 let site = site.clone();
+                let http1 = limits.http1();
                 tokio::spawn(async move {
                     let service = service_fn(|request: hyper::Request<_>| {
                         let site = site.clone();
@@ -336,10 +339,7 @@ fn serve_tokio(directory: &Path, workers: usize) -> Result<(), Failure> {
                         }
                     });
                     // A client that goes away is no concern of a benchmark.
-                    let _ = http1::Builder::new()
-                        .header_read_timeout(None)
-                        .serve_connection(TokioIo::new(socket), service)
-                        .await;
+                    let _ = http1.serve_connection(TokioIo::new(socket), service).await;
                 });
             }
         });

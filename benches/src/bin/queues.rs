@@ -71,6 +71,13 @@ queue!(
     |queue| queue.pop()
 );
 queue!(
+    EngineArray,
+    engine_queue::ArrayQueue<u64>,
+    engine_queue::ArrayQueue::new(CAPACITY),
+    |queue, item| queue.push(item).is_ok(),
+    |queue| queue.pop()
+);
+queue!(
     EngineSeg,
     engine_queue::SegQueue<u64>,
     engine_queue::SegQueue::new(),
@@ -138,6 +145,7 @@ fn many<Q: Queue>(duration: Duration, producers: usize, consumers: usize) -> Tur
         let mut number: u64 = 0;
         while signal.running() {
             if number.is_multiple_of(64) {
+                // Relaxed: a limit that may be a little late.
                 let all: u64 = popped.iter().map(|popped| popped.load(Relaxed)).sum();
                 if number > all / producers as u64 + share {
                     backoff.snooze();
@@ -165,6 +173,7 @@ fn many<Q: Queue>(duration: Duration, producers: usize, consumers: usize) -> Tur
                 next[producer] = number + 1;
                 operations += 1;
                 if operations.is_multiple_of(64) {
+                    // Relaxed: as the load.
                     popped[me].store(operations, Relaxed);
                 }
                 backoff.reset();
@@ -193,7 +202,8 @@ fn main() {
             .add("concurrent-queue", || {
                 one_thread::<ConcurrentBounded>(duration)
             })
-            .add("Mutex<VecDeque>", || one_thread::<Locked>(duration)),
+            .add("Mutex<VecDeque>", || one_thread::<Locked>(duration))
+            .add("engine ArrayQueue", || one_thread::<EngineArray>(duration)),
     );
     report.run(
         Contest::new("unbounded, 1 thread", Unit::Mops)
@@ -214,7 +224,8 @@ fn main() {
                 .add("concurrent-queue", || {
                     many::<ConcurrentBounded>(duration, p, c)
                 })
-                .add("Mutex<VecDeque>", || many::<Locked>(duration, p, c)),
+                .add("Mutex<VecDeque>", || many::<Locked>(duration, p, c))
+                .add("engine ArrayQueue", || many::<EngineArray>(duration, p, c)),
         );
         report.run(
             Contest::new(format!("unbounded, {p}p{c}c"), Unit::Mops)

@@ -3,7 +3,7 @@
 use testkit::model::{Budget, check};
 
 use super::decision::Decision;
-use super::{Strategy, heavy, light};
+use super::{Strategy, heavy, light, seq_cst};
 use crate::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use crate::sync::{Arc, thread};
 
@@ -39,6 +39,18 @@ fn two_heavies_forbid_store_buffering() {
         "two_heavies_forbid_store_buffering",
         Budget::exhaustive(),
         || assert_ne!(store_buffering(heavy, heavy), (0, 0)),
+    );
+}
+
+#[test]
+fn full_fences_forbid_store_buffering() {
+    check(
+        "full_fences_forbid_store_buffering",
+        Budget::exhaustive(),
+        || {
+            assert_ne!(store_buffering(seq_cst, seq_cst), (0, 0));
+            assert_ne!(store_buffering(seq_cst, heavy), (0, 0));
+        },
     );
 }
 

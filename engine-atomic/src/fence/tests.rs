@@ -18,7 +18,8 @@ mod fresh_process {
     use rustix::io::Errno;
     use rustix::thread::{MembarrierCommand, membarrier};
 
-    use super::super::pair;
+    use super::super::membarrier::Linux;
+    use super::super::pair::System;
 
     /// Runs one of the ignored tests below in a process of its own.
     fn alone(test: &str) {
@@ -49,7 +50,7 @@ mod fresh_process {
             Err(why) => return println!("skipped: this kernel has no membarrier: {why}"),
             Ok(()) => panic!("registered already"),
         }
-        pair::interrupt();
+        Linux.interrupt();
         assert_eq!(membarrier(MembarrierCommand::PrivateExpedited), Ok(()));
     }
 

@@ -3,7 +3,7 @@
 use engine_atomic::topology::{Distance, Topology};
 
 use super::sysfs::Sysfs;
-use super::{HYBRID, SMT_DESKTOP, TWO_SOCKETS, all, check_laws};
+use super::{CHIPLETS, HYBRID, SMT_DESKTOP, all, check_laws};
 
 /// Asserts that nothing is assumed: only `SameNode` is left.
 fn assert_knows_nothing(sysfs: &Sysfs, count: usize, why: &str) {
@@ -170,10 +170,10 @@ fn contradictions() {
     assert_knows_nothing(&sysfs, 16, "two nodes through each core");
     // One processor without the cache that others say they share with it.
     let sysfs = Sysfs::machine(HYBRID);
-    sysfs.remove("cpu/cpu5/cache/index2");
-    assert_knows_nothing(&sysfs, 14, "a shared cache on one side only");
+    sysfs.remove("cpu/cpu5/cache/index3");
+    assert_knows_nothing(&sysfs, 22, "a shared cache on one side only");
     // Overlapping groups in which every other member agrees.
-    let sysfs = Sysfs::machine(TWO_SOCKETS);
+    let sysfs = Sysfs::machine(CHIPLETS);
     sysfs.write("cpu/cpu0/cache/index2/shared_cpu_list", "0,4");
     sysfs.write("cpu/cpu2/cache/index2/shared_cpu_list", "2,4");
     sysfs.write("cpu/cpu4/cache/index2/shared_cpu_list", "2,4");
@@ -211,7 +211,7 @@ fn broken_everywhere() {
 /// What is absent everywhere is not known, and the rest still counts.
 #[test]
 fn whole_directories_missing() {
-    let sysfs = Sysfs::machine(TWO_SOCKETS);
+    let sysfs = Sysfs::machine(CHIPLETS);
     sysfs.remove("node");
     let topology = Topology::from_sysfs(sysfs.root(), &all(8));
     assert_eq!(topology.distance(0, 2), Distance::SharedCache(3));

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::broken::LAPTOP;
 use super::sysfs::Sysfs;
-use super::{TWO_SOCKETS, all, check_laws};
+use super::{CHIPLETS, all, check_laws};
 
 /// A regular machine: so many of each in the next larger one.
 #[derive(Clone, Copy, Debug)]
@@ -137,7 +137,7 @@ proptest! {
         changes in proptest::collection::vec((any::<prop::sample::Index>(), contents()), 1..12),
         allowed in proptest::collection::vec(prop_oneof![0..20usize, any::<usize>()], 0..20),
     ) {
-        for (machine, count) in [(LAPTOP, 4), (TWO_SOCKETS, 8)] {
+        for (machine, count) in [(LAPTOP, 4), (CHIPLETS, 8)] {
             let sysfs = Sysfs::machine(machine);
             let files = sysfs.files();
             for (file, content) in &changes {

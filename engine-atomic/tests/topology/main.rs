@@ -8,9 +8,12 @@ use engine_atomic::topology::{Distance, Distance::*, Topology};
 use sysfs::Sysfs;
 
 const SMT_DESKTOP: &str = include_str!("../fixtures/smt-desktop.txt");
+const SMT_LAPTOP: &str = include_str!("../fixtures/smt-laptop.txt");
 const TWO_SOCKETS: &str = include_str!("../fixtures/two-sockets.txt");
+const CHIPLETS: &str = include_str!("../fixtures/made-up-chiplets.txt");
 const HYBRID: &str = include_str!("../fixtures/hybrid.txt");
-const SMALL_VM: &str = include_str!("../fixtures/small-vm.txt");
+const CAPTURED_VM: &str = include_str!("../fixtures/captured-vm.txt");
+const BARE_VM: &str = include_str!("../fixtures/made-up-vm.txt");
 
 fn read(machine: &str, allowed: &[usize]) -> Topology {
     let topology = Topology::from_sysfs(Sysfs::machine(machine).root(), allowed);
@@ -67,8 +70,31 @@ fn smt_desktop() {
 }
 
 #[test]
+fn smt_laptop() {
+    let topology = read(SMT_LAPTOP, &all(4));
+    assert_eq!(
+        topology.neighbours(3),
+        [(Smt, vec![1]), (SharedCache(3), vec![0, 2])]
+    );
+}
+
+#[test]
 fn two_sockets() {
-    let topology = read(TWO_SOCKETS, &all(8));
+    let topology = read(TWO_SOCKETS, &all(16));
+    assert_eq!(
+        topology.neighbours(4),
+        [
+            (Smt, vec![12]),
+            (SharedCache(3), vec![0, 2, 6, 8, 10, 14]),
+            (Remote, vec![1, 3, 5, 7, 9, 11, 13, 15])
+        ]
+    );
+    assert!(!topology.is_flat());
+}
+
+#[test]
+fn chiplets() {
+    let topology = read(CHIPLETS, &all(8));
     assert_eq!(
         topology.neighbours(4),
         [
@@ -82,29 +108,46 @@ fn two_sockets() {
 
 #[test]
 fn hybrid() {
-    let topology = read(HYBRID, &all(14));
+    let topology = read(HYBRID, &all(22));
+    // The first performance core's second thread is not next to it.
     assert_eq!(
-        topology.neighbours(1),
+        topology.neighbours(0),
         [
-            (Smt, vec![0]),
-            (SharedCache(3), (2..12).collect()),
-            (SameNode, vec![12, 13])
+            (Smt, vec![5]),
+            (
+                SharedCache(3),
+                [1, 2, 3, 4].into_iter().chain(6..20).collect()
+            ),
+            (SameNode, vec![20, 21])
         ]
     );
     assert_eq!(
-        topology.neighbours(9),
+        topology.neighbours(17),
         [
-            (SharedCache(2), vec![8, 10, 11]),
-            (SharedCache(3), (0..8).collect()),
-            (SameNode, vec![12, 13])
+            (SharedCache(2), vec![16, 18, 19]),
+            (SharedCache(3), (0..16).collect()),
+            (SameNode, vec![20, 21])
         ]
     );
-    assert_eq!(topology.neighbours(12)[0], (SharedCache(2), vec![13]));
+    assert_eq!(
+        topology.neighbours(20),
+        [(SharedCache(2), vec![21]), (SameNode, (0..20).collect())]
+    );
+}
+
+#[test]
+fn captured() {
+    let topology = read(CAPTURED_VM, &all(2));
+    assert_eq!(topology.neighbours(0), [(SharedCache(3), vec![1])]);
+    assert_eq!(topology.neighbours(1), [(SharedCache(3), vec![0])]);
+    // Bound to one processor, with the same files.
+    let topology = read(CAPTURED_VM, &[1]);
+    assert_eq!((topology.cpus(), topology.is_flat()), (&[1][..], true));
 }
 
 #[test]
 fn without_caches_and_nodes() {
-    let topology = read(SMALL_VM, &all(4));
+    let topology = read(BARE_VM, &all(4));
     assert_eq!(
         topology.neighbours(2),
         [(Smt, vec![3]), (SameNode, vec![0, 1])]
@@ -122,22 +165,29 @@ fn a_subset() {
     );
     // The processors left are all equally far apart.
     assert!(read(SMT_DESKTOP, &[1, 2, 3]).is_flat());
-    assert!(read(TWO_SOCKETS, &[0, 1]).is_flat());
-    assert_eq!(read(TWO_SOCKETS, &[0, 1]).distance(0, 1), Remote);
-    assert!(read(TWO_SOCKETS, &[5]).is_flat());
-    assert!(read(TWO_SOCKETS, &[]).is_flat());
-    assert_eq!(read(TWO_SOCKETS, &[]).cpus(), []);
+    assert!(read(CHIPLETS, &[0, 1]).is_flat());
+    assert_eq!(read(CHIPLETS, &[0, 1]).distance(0, 1), Remote);
+    // One socket's, of which some threads are alone on their cores.
+    let topology = read(TWO_SOCKETS, &[1, 3, 9, 15]);
+    assert_eq!(
+        topology.neighbours(1),
+        [(Smt, vec![9]), (SharedCache(3), vec![3, 15])]
+    );
+    assert_eq!(topology.neighbours(15), [(SharedCache(3), vec![1, 3, 9])]);
+    assert!(read(CHIPLETS, &[5]).is_flat());
+    assert!(read(CHIPLETS, &[]).is_flat());
+    assert_eq!(read(CHIPLETS, &[]).cpus(), []);
 }
 
 #[test]
 fn numbers_that_are_not_there() {
-    let topology = read(TWO_SOCKETS, &all(8));
+    let topology = read(CHIPLETS, &all(8));
     assert_eq!(topology.distance(0, 8), Remote);
     assert_eq!(topology.distance(usize::MAX, 0), Remote);
     assert_eq!(topology.distance(8, 8), Same);
     assert_eq!(topology.neighbours(99), [(Remote, all(8))]);
     // Allowed, but not in /sys.
-    let topology = read(TWO_SOCKETS, &[0, 2, 8]);
+    let topology = read(CHIPLETS, &[0, 2, 8]);
     assert_eq!(topology.neighbours(0), [(SameNode, vec![2, 8])]);
 }
 
@@ -152,9 +202,32 @@ fn this_machine() {
     println!("{topology:#?}");
 }
 
+/// As in a container with one processor: `/sys` shows them all, and the thread may use
+/// this one.
+#[cfg(all(target_os = "linux", not(miri)))]
+#[test]
+fn this_machine_bound_to_one_processor() {
+    use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+
+    let everything = Topology::current();
+    for &cpu in everything.cpus() {
+        let bound = std::thread::spawn(move || {
+            let mut one = CpuSet::new();
+            one.set(cpu);
+            sched_setaffinity(None, &one).unwrap();
+            assert_eq!(sched_getaffinity(None).unwrap().count(), 1);
+            Topology::current()
+        });
+        let bound = bound.join().unwrap();
+        check_laws(&bound);
+        assert_eq!(bound.cpus(), [cpu]);
+        assert!(bound.is_flat());
+    }
+}
+
 #[test]
 fn debug_decodes() {
-    let text = format!("{:?}", read(SMALL_VM, &[0, 1, 2]));
+    let text = format!("{:?}", read(BARE_VM, &[0, 1, 2]));
     assert_eq!(
         text,
         "{0: {Smt: [1], SameNode: [2]}, 1: {Smt: [0], SameNode: [2]}, 2: {SameNode: [0, 1]}}"

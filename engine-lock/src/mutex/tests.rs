@@ -137,18 +137,6 @@ fn constructors_and_debug() {
     assert_eq!(unsized_data.lock().len(), 3);
 }
 
-/// Compiles only if `T` does not implement the trait: two candidates otherwise.
-macro_rules! assert_not_impl {
-    ($type:ty, $trait:path) => {{
-        trait Ambiguous<Marker> {
-            fn check() {}
-        }
-        impl<T: ?Sized> Ambiguous<()> for T {}
-        impl<T: ?Sized + $trait> Ambiguous<u8> for T {}
-        <$type as Ambiguous<_>>::check();
-    }};
-}
-
 #[test]
 fn auto_traits_and_size() {
     fn send_and_sync<T: Send + Sync>() {}
@@ -157,12 +145,12 @@ fn auto_traits_and_size() {
     // Not Sync, but the lock makes one user of it at a time.
     send_and_sync::<Mutex<std::cell::Cell<u8>>>();
     sync::<MutexGuard<'static, u8>>();
-    assert_not_impl!(MutexGuard<'static, u8>, Send);
-    assert_not_impl!(MappedMutexGuard<'static, u8>, Send);
-    assert_not_impl!(MutexGuard<'static, std::cell::Cell<u8>>, Sync);
-    assert_not_impl!(Mutex<std::rc::Rc<u8>>, Send);
-    assert_not_impl!(Mutex<std::rc::Rc<u8>>, Sync);
-    assert_not_impl!(Mutex<u8>, RefUnwindSafe);
+    testkit::not_impl!(MutexGuard<'static, u8>: Send);
+    testkit::not_impl!(MappedMutexGuard<'static, u8>: Send);
+    testkit::not_impl!(MutexGuard<'static, std::cell::Cell<u8>>: Sync);
+    testkit::not_impl!(Mutex<std::rc::Rc<u8>>: Send);
+    testkit::not_impl!(Mutex<std::rc::Rc<u8>>: Sync);
+    testkit::not_impl!(Mutex<u8>: RefUnwindSafe);
     assert_eq!(size_of::<Mutex<()>>(), 4);
     assert_eq!(size_of::<Mutex<u32>>(), 8);
     assert_eq!(size_of::<MutexGuard<'_, u32>>(), size_of::<usize>());

@@ -11,6 +11,7 @@ use engine_atomic::sync::{Arc, thread};
 use testkit::model::{Budget, check, check_large};
 
 use super::ArrayQueue;
+use crate::testing::assert_fifo;
 
 mod batch;
 
@@ -63,22 +64,6 @@ fn popper(queue: &Queue, count: usize) -> thread::JoinHandle<Vec<usize>> {
 
 fn drain(queue: &Queue) -> Vec<usize> {
     core::iter::from_fn(|| queue.pop()).collect()
-}
-
-/// Every item is taken once, and each taker sees those of one producer (those of
-/// one ten) in their order.
-#[track_caller]
-fn assert_fifo(takers: &[Vec<usize>], mut items: Vec<usize>) {
-    for taken in takers {
-        for producer in 0..10 {
-            let own = taken.iter().filter(|&&item| item / 10 == producer);
-            assert!(own.is_sorted(), "out of order: {takers:?}");
-        }
-    }
-    let mut all = takers.concat();
-    all.sort_unstable();
-    items.sort_unstable();
-    assert_eq!(all, items, "lost or doubled: {takers:?}");
 }
 
 #[test]

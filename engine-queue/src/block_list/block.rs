@@ -9,6 +9,10 @@ use engine_atomic::sync::atomic::{AtomicPtr, AtomicU8, Ordering::*};
 use engine_atomic::sync::cell::UnsafeCell;
 use engine_atomic::sync::pick;
 
+use super::index::Next;
+#[cfg(test)]
+use super::live;
+
 /// Slots of a block.
 pub(super) const CAP: usize = pick(31, 3);
 
@@ -251,16 +255,20 @@ impl<T> Block<T> {
         }
     }
 
-    /// Whether the next block is there.
+    /// Whether the next block is there by now.
     ///
     /// # Safety
     ///
     /// As of the impl.
-    pub(super) unsafe fn has_next(block: NonNull<Self>) -> bool {
+    pub(super) unsafe fn look_for_next(block: NonNull<Self>) -> Next {
         // SAFETY: by contract.
         let block = unsafe { block.as_ref() };
         // Relaxed: only compared with null; a hint that spares a look at the tail.
-        !block.next.load(Relaxed).is_null()
+        if block.next.load(Relaxed).is_null() {
+            Next::NotSeen
+        } else {
+            Next::Seen
+        }
     }
 }
 
@@ -273,24 +281,5 @@ impl<T> Slot<T> {
         while self.state.load(Acquire) & WRITTEN == 0 {
             backoff.snooze();
         }
-    }
-}
-
-/// Blocks that were not freed, by thread: the checkers run a model on one.
-#[cfg(test)]
-pub(crate) mod live {
-    use std::cell::Cell;
-
-    std::thread_local! {
-        static LIVE: Cell<isize> = const { Cell::new(0) };
-    }
-
-    pub(super) fn add(n: isize) {
-        LIVE.set(LIVE.get() + n);
-    }
-
-    /// How many this thread has allocated and not freed.
-    pub(crate) fn count() -> isize {
-        LIVE.get()
     }
 }

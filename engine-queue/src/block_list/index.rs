@@ -13,9 +13,9 @@ pub(super) use crate::word::{AtomicIndex, Word};
 const LAP: Word = CAP as Word + 1;
 const _: () = assert!(LAP.is_power_of_two());
 
-/// `{ position, flag }`: the flag is the lowest bit. At the head it is "has next", set
-/// once the head's block is known not to be the last: then the tail need not be
-/// looked at. At the tail it is "closed", set for ever: no more is claimed there.
+/// `{ position, flag }`: the flag is the lowest bit. At the head it is set once a block
+/// after the head's was seen: then the tail need not be looked at. At the tail it is set
+/// when the list is closed, for ever: no more is claimed there.
 ///
 /// | `position % LAP` | meaning | who may leave it, how |
 /// |---|---|---|
@@ -23,6 +23,15 @@ const _: () = assert!(LAP.is_power_of_two());
 /// | `CAP` | the block is used up | whoever claimed its last slot, to the next block |
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Index(pub(super) Word);
+
+/// What was seen of the block after the head's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// There is one.
+    Seen,
+    /// None was seen: the head's block may be the last.
+    NotSeen,
+}
 
 const FLAG: Word = 1;
 const SHIFT: u32 = 1;
@@ -39,12 +48,7 @@ impl Index {
         (self.position() % LAP) as usize
     }
 
-    /// Of a head.
-    pub(super) fn has_next(self) -> bool {
-        self.0 & FLAG != 0
-    }
-
-    /// Of a tail.
+    /// Whether this tail is closed.
     pub(super) fn is_closed(self) -> bool {
         self.0 & FLAG != 0
     }
@@ -55,8 +59,20 @@ impl Index {
     /// What moves a tail from the position without a slot to the next block, by an addition.
     pub(super) const NEXT_BLOCK: Word = 1 << SHIFT;
 
-    pub(super) fn with_next(self, has_next: bool) -> Self {
-        Self(self.0 & !FLAG | Word::from(has_next))
+    /// What this head says.
+    pub(super) fn next(self) -> Next {
+        match self.0 & FLAG {
+            0 => Next::NotSeen,
+            _ => Next::Seen,
+        }
+    }
+
+    pub(super) fn with_next(self, next: Next) -> Self {
+        let bit = match next {
+            Next::NotSeen => 0,
+            Next::Seen => FLAG,
+        };
+        Self(self.0 & !FLAG | bit)
     }
 
     /// `count` slots on, with the same bit.
@@ -100,7 +116,7 @@ impl fmt::Debug for Index {
         f.debug_struct("Index")
             .field("block", &(self.position() / LAP))
             .field("offset", &self.offset())
-            .field("flag", &self.has_next())
+            .field("flag", &(self.0 & FLAG))
             .finish()
     }
 }

@@ -5,6 +5,7 @@ mod block;
 mod cache;
 mod claim;
 mod index;
+pub(crate) mod live;
 
 use alloc::vec::Vec;
 use core::ptr::{self, NonNull};
@@ -12,11 +13,10 @@ use core::ptr::{self, NonNull};
 use engine_atomic::sync::atomic::{AtomicPtr, Ordering::*, fence};
 use engine_atomic::{CachePadded, Contention};
 
-#[cfg(test)]
-pub(crate) use self::block::live;
 use self::block::{Block, CAP};
 use self::cache::Cache;
 pub(crate) use self::claim::{Attempt, Claim};
+pub(crate) use self::index::Next;
 use self::index::{AtomicIndex, Index};
 use crate::drop_all::drop_all;
 use crate::front::Front;
@@ -55,7 +55,7 @@ impl<T> End<T> {
         // Release RMW in `tail_to` or `head_to`.
         let index = Index(self.index.load(Acquire));
         // Acquire: the first block is initialised; pairs with its Release store or
-        // CAS in `push_first_block`. A later one came with the index.
+        // CAS in `install_first_block`. A later one came with the index.
         (index, self.block.load(Acquire))
     }
 
@@ -290,36 +290,36 @@ impl<T> BlockList<T> {
         }
     }
 
-    /// Tries to claim the oldest items: `count_of(len, more)` of the `len` in their
-    /// block, but at least one; `more` says that there are later blocks.
+    /// Tries to claim the oldest items: `count_of(len, next)` of the `len` in their
+    /// block, but at least one; `next` says whether there are later blocks.
     #[inline]
     pub(crate) fn claim(
         &self,
         races: &mut LostRaces,
-        count_of: impl FnOnce(usize, bool) -> usize,
+        count_of: impl FnOnce(usize, Next) -> usize,
     ) -> Attempt<'_, T> {
         let (head, block) = self.head.load();
         let offset = head.offset();
         if offset == CAP {
             return Attempt::Changing;
         }
-        let (mut len, mut has_next) = (CAP - offset, head.has_next());
-        if !has_next {
+        let (mut len, mut seen) = (CAP - offset, head.next());
+        if seen == Next::NotSeen {
             let Some(tail) = self.tail_after(head) else {
                 return Attempt::Empty;
             };
             if tail.same_block(head) {
                 len = tail.offset() - offset;
             } else {
-                has_next = true;
+                seen = Next::Seen;
             }
         }
         let Some(block) = NonNull::new(block) else {
             // The first push has claimed, and is about to tell this end.
             return Attempt::Changing;
         };
-        let count = count_of(len, has_next).clamp(1, len);
-        let next_head = head.advanced(count).with_next(has_next);
+        let count = count_of(len, seen).clamp(1, len);
+        let next_head = head.advanced(count).with_next(seen);
         // head -> head + count
         // Release: who sees this head sees the tail that we saw; pairs with the Acquire
         // loads in `len` and `is_empty`. Items are received through the states of their
@@ -340,8 +340,8 @@ impl<T> BlockList<T> {
             let next = unsafe { Block::wait_next(block) };
             // SAFETY: nobody can claim in `next`, let alone free it, before the head
             // points to it.
-            let has_next = unsafe { Block::has_next(next) };
-            let next_head = next_head.next_block().with_next(has_next);
+            let seen = unsafe { Block::look_for_next(next) };
+            let next_head = next_head.next_block().with_next(seen);
             self.head.head_to(next, next_head);
         }
         // SAFETY: these slots are claimed by this CAS, and by nobody else.
@@ -444,8 +444,8 @@ impl<T> BlockList<T> {
             // SAFETY: the block lives until it is put away below.
             let next = unsafe { Block::wait_next(block) };
             // SAFETY: the block after one that is not freed lives.
-            let has_next = unsafe { Block::has_next(next) };
-            next_head = next_head.next_block().with_next(has_next);
+            let seen = unsafe { Block::look_for_next(next) };
+            next_head = next_head.next_block().with_next(seen);
             self.head.block.store(next.as_ptr(), Relaxed);
             // SAFETY: all its slots are popped, the head has left it, and nobody else
             // is here.

@@ -1,7 +1,7 @@
 //! The arithmetic of the indices.
 
 use super::block::CAP;
-use super::index::{Index, Word};
+use super::index::{Index, Next, Word};
 
 /// The index of the `n`th slot of the list, counted from `start`.
 fn nth(start: Index, n: usize) -> Index {
@@ -18,7 +18,7 @@ fn nth(start: Index, n: usize) -> Index {
 /// The first slots of the list, and the last before the index wraps.
 fn starts() -> [Index; 2] {
     // Two blocks before the end.
-    let last = Index(!0 - (4 * (CAP + 1) - 1) as Word).with_next(false);
+    let last = Index(!0 - (4 * (CAP + 1) - 1) as Word).with_next(Next::NotSeen);
     assert_eq!(last.offset(), 0);
     [Index::START, last]
 }
@@ -54,14 +54,18 @@ fn items_are_counted_during_a_block_change() {
 
 #[test]
 fn the_bit_is_kept_out_of_the_position() {
-    let head = Index::START.advanced(3).with_next(true);
-    assert!(head.has_next() && head.advanced(2).has_next());
+    let head = Index::START.advanced(3).with_next(Next::Seen);
+    assert_eq!(head.next(), Next::Seen);
+    assert_eq!(head.advanced(2).next(), Next::Seen);
     assert_eq!(head.advanced(2).offset(), 5);
-    assert!(!head.is_after(head.with_next(false)));
-    assert_eq!(head.advanced(2).items_since(head.with_next(false)), 2);
-    assert!(!head.advanced(CAP - 3).next_block().has_next());
+    assert!(!head.is_after(head.with_next(Next::NotSeen)));
+    assert_eq!(
+        head.advanced(2).items_since(head.with_next(Next::NotSeen)),
+        2
+    );
+    assert_eq!(head.advanced(CAP - 3).next_block().next(), Next::NotSeen);
     assert_eq!(
         std::format!("{head:?}"),
-        "Index { block: 0, offset: 3, flag: true }"
+        "Index { block: 0, offset: 3, flag: 1 }"
     );
 }

@@ -3,7 +3,7 @@
 use core::fmt;
 
 use super::{Destination, Steal};
-use crate::block_list::{Attempt, BLOCK, BlockList};
+use crate::block_list::{Attempt, BLOCK, BlockList, Next};
 use crate::lost_race::LostRaces;
 
 #[cfg(test)]
@@ -50,6 +50,12 @@ mod tests;
 ///
 /// Between workers that have deques of their own: there a push costs no
 /// read-modify-write.
+///
+/// # Verified by
+///
+/// The models of [`SegQueue`](crate::SegQueue), and those of batches
+/// (`deque/injector/model.rs`); fuzzing against `VecDeque`; ThreadSanitizer
+/// (`examples/tsan_queue.rs`).
 pub struct Injector<T> {
     list: BlockList<T>,
 }
@@ -110,9 +116,11 @@ impl<T> Injector<T> {
         if room == 0 {
             return Steal::Empty;
         }
-        match self.list.claim(&mut LostRaces::new(), |len, more| {
-            share(len, more).min(room)
-        }) {
+        let mut races = LostRaces::new();
+        match self
+            .list
+            .claim(&mut races, |len, next| share(len, next).min(room))
+        {
             Attempt::Claimed(claim) => {
                 dest.append(claim.count(), |n| {
                     // SAFETY: `append` asks once for each of `0..count`.
@@ -144,9 +152,11 @@ impl<T> Injector<T> {
         assert!(limit > 0, "limit must be non-zero");
         // Before the claim: nothing is claimed that has no place to go.
         let room = 1 + dest.room_for(limit.min(BLOCK) - 1);
-        match self.list.claim(&mut LostRaces::new(), |len, more| {
-            share(len, more).min(room)
-        }) {
+        let mut races = LostRaces::new();
+        match self
+            .list
+            .claim(&mut races, |len, next| share(len, next).min(room))
+        {
             Attempt::Claimed(claim) => {
                 // SAFETY: a claim has at least one item; this one is taken once.
                 let first = unsafe { claim.take(0) };
@@ -175,8 +185,12 @@ impl<T> Injector<T> {
 }
 
 /// What one batch takes of `len` items in the oldest block.
-fn share(len: usize, more: bool) -> usize {
-    if more { len } else { len - len / 2 }
+fn share(len: usize, next: Next) -> usize {
+    match next {
+        // The thieves behind us find enough in the blocks that follow.
+        Next::Seen => len,
+        Next::NotSeen => len - len / 2,
+    }
 }
 
 impl<T> Default for Injector<T> {

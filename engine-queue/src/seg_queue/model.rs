@@ -8,25 +8,14 @@
 use std::vec;
 use std::vec::Vec;
 
-use engine_atomic::sync::{Arc, MODEL, thread};
-use testkit::model::{Budget, check, check_large};
+use engine_atomic::sync::{Arc, thread};
+use testkit::model::{Budget, check_large};
 
 use super::SegQueue;
-use crate::block_list::live;
+use crate::block_list::live::{check_freed, freed};
+use crate::testing::assert_fifo;
 
 type Queue = Arc<SegQueue<usize>>;
-
-/// Runs `body` and checks that it frees every block.
-fn check_freed(name: &str, budget: Budget, body: impl Fn() + Send + Sync + 'static) {
-    check(name, budget, move || freed(&body));
-}
-
-fn freed(body: &impl Fn()) {
-    let before = live::count();
-    body();
-    // On real threads the count of one thread says nothing.
-    assert!(!MODEL || live::count() == before, "a block leaks");
-}
 
 fn filled(items: core::ops::Range<usize>) -> Queue {
     let queue = SegQueue::new();
@@ -47,22 +36,6 @@ fn popper(queue: &Queue, attempts: usize) -> thread::JoinHandle<Vec<usize>> {
 
 fn drain(queue: &Queue) -> Vec<usize> {
     core::iter::from_fn(|| queue.pop()).collect()
-}
-
-/// Every item is taken once, and each taker sees those of one producer (those of
-/// one ten) in their order.
-#[track_caller]
-fn assert_fifo(takers: &[Vec<usize>], mut items: Vec<usize>) {
-    for taken in takers {
-        for producer in 0..10 {
-            let own = taken.iter().filter(|&&item| item / 10 == producer);
-            assert!(own.is_sorted(), "out of order: {takers:?}");
-        }
-    }
-    let mut all = takers.concat();
-    all.sort_unstable();
-    items.sort_unstable();
-    assert_eq!(all, items, "lost or doubled: {takers:?}");
 }
 
 #[test]

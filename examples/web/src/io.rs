@@ -44,8 +44,10 @@ impl Stream {
         let written = self
             .socket
             .poll_write_with(cx, |mut stream| write(&mut stream));
-        if let Poll::Ready(Ok(_)) = written {
-            self.activity.sent(self.clock.now());
+        match written {
+            Poll::Ready(Ok(_)) => self.activity.sent(self.clock.now()),
+            Poll::Pending => self.activity.stalled(self.clock.now()),
+            Poll::Ready(Err(_)) => {}
         }
         written
     }
@@ -83,7 +85,8 @@ impl Write for Stream {
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // Nothing is buffered here.
+        // Nothing is buffered here. hyper flushes when it has written all that it has.
+        self.activity.flushed(self.clock.now());
         Poll::Ready(Ok(()))
     }
 

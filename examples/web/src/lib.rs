@@ -23,3 +23,14 @@ pub mod server;
 pub mod site;
 pub mod stats;
 mod status;
+mod sync;
+#[cfg(test)]
+mod testing;
+
+/// One line on standard error. A closed one is no reason to stop serving, so not
+/// `eprintln`, which panics.
+pub fn say(what: std::fmt::Arguments<'_>) {
+    use std::io::Write as _;
+    let line = format!("engine-web: {what}\n");
+    let _ = std::io::stderr().write_all(line.as_bytes());
+}

@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use clap::Parser;
 use engine_web::engine::Engine;
+use engine_web::say;
 use engine_web::server::{Limits, Server};
 use engine_web::site::compress::Quality;
 use engine_web::site::{Options, Site};
@@ -76,7 +77,7 @@ fn main() -> ExitCode {
     match run(&Args::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("engine-web: {failure}");
+            say(format_args!("{failure}"));
             ExitCode::FAILURE
         }
     }
@@ -121,7 +122,9 @@ fn run(args: &Args) -> Result<(), Failure> {
     announce(&site, &server, engine.workers());
     let shutdown = async {
         stop.requested().await;
-        eprintln!("engine-web: finishing open responses; Ctrl-C again stops at once");
+        say(format_args!(
+            "finishing open responses; Ctrl-C again stops at once"
+        ));
     };
     let serve = server.run(engine.clone(), Arc::new(site), Limits::default(), shutdown);
     engine.block_on(serve);

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use async_io::{Async, Timer};
 use futures_lite::{FutureExt as _, future};
+use hyper::server::conn::http1;
 use rustix::io::Errno;
 
 use crate::activity::Patience;
@@ -22,6 +23,9 @@ use crate::site::Site;
 /// How long accepting pauses when the process or the system is out of
 /// descriptors or memory: a connection must end first.
 const OUT_OF_RESOURCES: Duration = Duration::from_millis(50);
+
+/// So many times in a row the server accepts before it looks at anything else.
+const ROUNDS: u64 = 32;
 
 /// What a client may take of the server.
 #[derive(Clone, Copy, Debug)]
@@ -47,6 +51,22 @@ impl Default for Limits {
             header_bytes: 16 * 1024,
             connections: 4096,
         }
+    }
+}
+
+/// Room for a head of the largest allowed size and for the writes behind it.
+const BUFFER_MIN: usize = 64 * 1024;
+
+impl Limits {
+    /// hyper with these limits, and without timeouts of its own: the sweep closes what
+    /// is overdue, without a timer for each request.
+    pub fn http1(&self) -> http1::Builder {
+        let mut builder = http1::Builder::new();
+        builder
+            .header_read_timeout(None)
+            .max_header_size(self.header_bytes)
+            .max_buf_size(self.header_bytes.max(BUFFER_MIN));
+        builder
     }
 }
 
@@ -90,8 +110,9 @@ impl Server {
             idle: limits.idle_timeout,
         };
         let hub = Arc::new(Hub::new(patience, limits.connections));
+        let http1 = limits.http1();
         let serve = async {
-            let accept = self.accept_all(&engine, &site, &hub, limits.header_bytes);
+            let accept = self.accept_all(&engine, &site, &hub, &http1);
             future::or(shutdown, accept).await;
             drop(self);
             hub.drain();
@@ -106,20 +127,25 @@ impl Server {
         engine: &Engine,
         site: &Arc<Site<Engine>>,
         hub: &Arc<Hub>,
-        header_bytes: usize,
+        http1: &http1::Builder,
     ) {
         let mut warned = false;
-        loop {
+        for round in 1_u64.. {
+            // A flood of connections, or of errors, is always ready: whoever shares the
+            // task, as the shutdown does, must have its turn.
+            if round.is_multiple_of(ROUNDS) {
+                future::yield_now().await;
+            }
             hub.room().await;
             match self.accept(engine).await {
                 Ok(socket) => {
                     warned = false;
-                    self.start(socket, engine, site, hub, header_bytes);
+                    self.start(socket, engine, site, hub, http1);
                 }
                 Err(error) if is_about_one_connection(&error) => {}
                 Err(error) => {
                     if !warned {
-                        eprintln!("engine-web: cannot accept for now: {error}");
+                        crate::say(format_args!("cannot accept for now: {error}"));
                         warned = true;
                     }
                     Timer::after(OUT_OF_RESOURCES).await;
@@ -139,11 +165,11 @@ impl Server {
         engine: &Engine,
         site: &Arc<Site<Engine>>,
         hub: &Arc<Hub>,
-        header_bytes: usize,
+        http1: &http1::Builder,
     ) {
         let stats = Arc::clone(site.stats());
         stats.connection_opened();
-        let serve = connection::serve(socket, Arc::clone(site), hub.admit(), header_bytes);
+        let serve = connection::serve(socket, Arc::clone(site), hub.admit(), http1.clone());
         engine.spawn(async move {
             // A panic in a handler closes its connection and nothing else.
             let mut serve = pin!(serve);
@@ -178,4 +204,48 @@ fn is_about_one_connection(error: &io::Error) -> bool {
             | Errno::NOPROTOOPT
             | Errno::OPNOTSUPP
     )
+}
+
+#[cfg(all(test, not(any(engine_loom, engine_shuttle))))]
+mod tests {
+    use std::net::TcpStream;
+
+    use futures_lite::future::{block_on, poll_once};
+
+    use super::*;
+    use crate::site::Options;
+
+    #[test]
+    fn a_flood_leaves_the_shutdown_its_turn() {
+        let dir = tempfile::tempdir().unwrap();
+        let engine = Engine::start(None).unwrap();
+        let site = Site::open(engine.clone(), dir.path(), Options::default());
+        let site = Arc::new(site.unwrap());
+        let server = Server::bind("127.0.0.1:0").unwrap();
+        let limits = Limits::default();
+        let hour = Duration::from_secs(3600);
+        let patience = Patience {
+            head: hour,
+            idle: hour,
+        };
+        let hub = Arc::new(Hub::new(patience, limits.connections));
+        let flood: Vec<_> = (0..100)
+            .map(|_| TcpStream::connect(server.local_addr()).unwrap())
+            .collect();
+        let http1 = limits.http1();
+        let accept = server.accept_all(&engine, &site, &hub, &http1);
+        block_on(async {
+            let mut accept = pin!(accept);
+            let mut before = 0;
+            while before < flood.len() {
+                assert!(poll_once(accept.as_mut()).await.is_none());
+                let open = hub.open();
+                assert!(open - before <= ROUNDS as usize, "{open} after {before}");
+                before = open;
+            }
+        });
+        drop(flood);
+        block_on(hub.empty());
+        engine.shutdown();
+    }
 }

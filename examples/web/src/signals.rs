@@ -3,7 +3,7 @@
 use std::io::{self, Read as _};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicBool; // facade: the type that signal-hook asks for
 
 use async_io::Async;
 use signal_hook::consts::{SIGINT, SIGTERM};

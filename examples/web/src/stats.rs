@@ -1,12 +1,13 @@
 //! The server's own counters.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-
 use hyper::StatusCode;
 use serde_json::{Value, json};
 
+use crate::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
 /// Counted since the start. Each is exact; two read together may be of
-/// slightly different moments, hence Relaxed throughout.
+/// slightly different moments, hence Relaxed throughout: they order nothing, and no
+/// model needs them.
 #[derive(Debug, Default)]
 pub struct Stats {
     opened: AtomicU64,

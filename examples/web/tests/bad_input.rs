@@ -147,6 +147,12 @@ fn malformed_requests_are_refused() {
             200,
         ),
         (b"GET /page.txt HTTP/1.0\r\n\r\n", 200),
+        (b"GET /page.txt HTTP/1.1\r\nconnection: close\r\n\r\n", 400),
+        (
+            b"GET /page.txt HTTP/1.1\r\nhost: a\r\nhost: b\r\nconnection: close\r\n\r\n",
+            400,
+        ),
+        (b"GET /page.txt HTTP/1.0\r\nhost: a\r\nhost: b\r\n\r\n", 400),
     ] {
         let response = raw(server.address, request);
         let shown = String::from_utf8_lossy(request);

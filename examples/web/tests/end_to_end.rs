@@ -3,45 +3,16 @@
 mod common;
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
-use common::{TestServer, age, body, client, decode, fast, files_below, pattern, url_path};
+use common::documentation::Documentation;
+use common::{TestServer, age, body, client, decode, fast, pattern, url_path};
 use engine_web::server::Limits;
 use engine_web::site::Options;
 use ureq::http::Response;
 
 const CODINGS: [&str; 4] = ["identity", "gzip", "zstd", "br"];
-
-/// The toolchain's documentation, or this repository's where that is not installed.
-fn documentation() -> (PathBuf, Option<tempfile::TempDir>) {
-    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-    let sysroot = Command::new(rustc).args(["--print", "sysroot"]).output();
-    if let Ok(output) = sysroot {
-        let sysroot = String::from_utf8(output.stdout).unwrap();
-        let html = Path::new(sysroot.trim()).join("share/doc/rust/html");
-        if html.join("index.html").is_file() {
-            return (html, None);
-        }
-    }
-    let target = tempfile::tempdir().unwrap();
-    let status = Command::new(env!("CARGO"))
-        .args([
-            "doc",
-            "--no-deps",
-            "--package",
-            "engine-web",
-            "--target-dir",
-        ])
-        .arg(target.path())
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .status()
-        .unwrap();
-    assert!(status.success(), "cargo doc failed");
-    (target.path().join("doc"), Some(target))
-}
 
 fn get(server: &TestServer, path: &str, headers: &[(&str, &str)]) -> Response<ureq::Body> {
     let mut request = client().get(server.url(path));
@@ -73,23 +44,10 @@ fn small_site() -> tempfile::TempDir {
 
 #[test]
 fn random_files_decode_to_the_same_bytes_in_every_coding() {
-    let (html, _guard) = documentation();
-    let files = files_below(&html);
-    let seed = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap()
-        .as_nanos() as u64;
-    println!("{} files, seed {seed}", files.len());
-    let mut state = seed | 1;
-    let sample: Vec<&PathBuf> = (0..500)
-        .map(|_| {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            &files[(state % files.len() as u64) as usize]
-        })
-        .collect();
-    let server = TestServer::start(&html, fast(), Limits::default());
+    let documentation = Documentation::find();
+    let (sample, seed) = documentation.sample(500);
+    let html = &documentation.html;
+    let server = TestServer::start(html, fast(), Limits::default());
     let next = AtomicUsize::new(0);
     let coded = AtomicUsize::new(0);
     std::thread::scope(|scope| {

@@ -4,90 +4,14 @@ mod common;
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::os::unix::fs::PermissionsExt as _;
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
-use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Output, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::process::{Command, Output, Stdio};
 
+use common::process::{BINARY, Process};
 use common::{connect, pattern, raw_get, read_head, read_to_close};
-use rustix::process::{Pid, Signal, getuid, kill_process};
-
-const BINARY: &str = env!("CARGO_BIN_EXE_engine-web");
-
-struct Process {
-    child: Child,
-    address: SocketAddr,
-    line: String,
-}
-
-impl Process {
-    fn start(directory: &Path, more: &[&str]) -> Self {
-        let mut command = Command::new(BINARY);
-        command
-            .arg(directory)
-            .args(["--listen", "127.0.0.1:0"])
-            .args(more);
-        Self::spawn(command)
-    }
-
-    /// Waits for the start line and takes the address from it.
-    fn spawn(mut command: Command) -> Self {
-        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
-        let mut line = String::new();
-        let mut out = BufReader::new(child.stdout.take().unwrap());
-        out.read_line(&mut line).unwrap();
-        let address = line
-            .split("http://")
-            .nth(1)
-            .unwrap_or_else(|| panic!("{line:?}"));
-        let address = address.split('/').next().unwrap().parse().unwrap();
-        Self {
-            child,
-            address,
-            line,
-        }
-    }
-
-    fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.child), signal).unwrap();
-    }
-
-    fn wait(&mut self) -> ExitStatus {
-        let start = Instant::now();
-        loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return status;
-            }
-            assert!(
-                start.elapsed() < Duration::from_secs(60),
-                "it does not exit"
-            );
-            thread::sleep(Duration::from_millis(5));
-        }
-    }
-
-    /// Waits until the listening socket is closed.
-    fn wait_for_drain(&self) {
-        let start = Instant::now();
-        while TcpStream::connect(self.address).is_ok() {
-            assert!(
-                start.elapsed() < Duration::from_secs(60),
-                "it still accepts"
-            );
-            thread::sleep(Duration::from_millis(5));
-        }
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
+use rustix::process::{Signal, getuid};
 
 fn fails(arguments: &[&str]) -> Output {
     let output = Command::new(BINARY).args(arguments).output().unwrap();
@@ -148,6 +72,25 @@ fn ctrl_c_lets_an_open_download_finish() {
     }
 }
 
+/// It says that it is out of descriptors and that it finishes, and nobody listens.
+#[test]
+fn a_closed_standard_error_does_no_harm() {
+    let dir = site_with("page.txt", b"a page");
+    let mut command = Command::new("sh");
+    let script = "ulimit -n 40 && exec \"$0\" \"$@\"";
+    command.args(["-c", script, BINARY]).arg(dir.path());
+    command
+        .args(["--listen", "127.0.0.1:0"])
+        .stderr(Stdio::piped());
+    let mut process = Process::spawn(command);
+    drop(process.child.stderr.take());
+    let crowd: Vec<TcpStream> = (0..100).map(|_| connect(process.address)).collect();
+    drop(crowd);
+    assert_eq!(raw_get(process.address, "/page.txt", "").status, 200);
+    process.signal(Signal::INT);
+    assert_eq!(process.wait().code(), Some(0));
+}
+
 #[test]
 fn a_second_ctrl_c_exits_at_once() {
     let dir = site_with("large", &pattern(64 << 20));
@@ -183,12 +126,13 @@ fn a_port_in_use_is_named() {
 #[test]
 fn a_directory_that_is_none_is_named() {
     let dir = site_with("file", b"");
-    for name in ["file", "missing"] {
+    for (name, why) in [("file", "Not a directory"), ("missing", "No such file")] {
         let path = dir.path().join(name);
         let output = fails(&[path.to_str().unwrap(), "--listen", "127.0.0.1:0"]);
         assert_eq!(output.status.code(), Some(1));
         let message = String::from_utf8(output.stderr).unwrap();
-        assert!(message.contains(path.to_str().unwrap()), "{message}");
+        let expected = format!("engine-web: cannot serve {}: {why}", path.display());
+        assert!(message.starts_with(&expected), "{message}");
         assert_eq!(message.lines().count(), 1, "{message}");
     }
 }
@@ -215,6 +159,65 @@ fn arguments_are_checked() {
     );
 }
 
+/// The server as somebody whom permissions bind: the superuser may read everything.
+struct User {
+    command: Command,
+    /// Holds a copy of the binary: the build folder need not be open to others.
+    _copy: tempfile::TempDir,
+}
+
+impl User {
+    fn new() -> Self {
+        let copy = tempfile::tempdir().unwrap();
+        let mut command = Command::new(BINARY);
+        if getuid().is_root() {
+            let binary = copy.path().join("engine-web");
+            fs::copy(BINARY, &binary).unwrap();
+            fs::set_permissions(copy.path(), fs::Permissions::from_mode(0o755)).unwrap();
+            command = Command::new(binary);
+            command.uid(65534).gid(65534);
+        }
+        Self {
+            command,
+            _copy: copy,
+        }
+    }
+}
+
+#[test]
+fn a_directory_that_may_not_be_read_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let set = |name: &str, mode| {
+        let permissions = fs::Permissions::from_mode(mode);
+        fs::set_permissions(dir.path().join(name), permissions).unwrap();
+    };
+    set("", 0o755);
+    fs::create_dir_all(dir.path().join("closed/inner")).unwrap();
+    // Neither its names nor what is in it; its names alone are not enough; and one
+    // whose parent is closed.
+    for (mode, name) in [
+        (0o000, "closed"),
+        (0o311, "closed"),
+        (0o600, "closed/inner"),
+    ] {
+        set("closed", mode);
+        let path = dir.path().join(name);
+        let mut user = User::new();
+        user.command.arg(&path).args(["--listen", "127.0.0.1:0"]);
+        let output = user.command.output().unwrap();
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{mode:o}: {message}");
+        let expected = format!(
+            "engine-web: cannot serve {}: Permission denied",
+            path.display()
+        );
+        assert!(message.starts_with(&expected), "{mode:o}: {message}");
+        assert_eq!(message.lines().count(), 1, "{message}");
+        assert!(output.stdout.is_empty());
+    }
+    set("closed", 0o755);
+}
+
 #[test]
 fn what_may_not_be_read_is_forbidden() {
     let dir = site_with("locked.txt", b"locked");
@@ -228,19 +231,17 @@ fn what_may_not_be_read_is_forbidden() {
     set("", 0o755);
     set("locked.txt", 0o000);
     set("locked", 0o000);
-    let mut command = Command::new(BINARY);
-    // The superuser may read everything, so the server runs as someone else, from
-    // a copy: the build folder need not be open to others.
-    let copy = tempfile::tempdir().unwrap();
-    if getuid().is_root() {
-        let binary = copy.path().join("engine-web");
-        fs::copy(BINARY, &binary).unwrap();
-        fs::set_permissions(copy.path(), fs::Permissions::from_mode(0o755)).unwrap();
-        command = Command::new(binary);
-        command.uid(65534).gid(65534);
-    }
-    command.arg(dir.path()).args(["--listen", "127.0.0.1:0"]);
-    let process = Process::spawn(command);
+    // Outside, and as little to be told from a missing file as anything there.
+    let outside = tempfile::tempdir().unwrap();
+    fs::create_dir(outside.path().join("inner")).unwrap();
+    let closed = fs::Permissions::from_mode(0o000);
+    fs::set_permissions(outside.path(), closed).unwrap();
+    symlink(outside.path(), dir.path().join("outside")).unwrap();
+    let mut user = User::new();
+    user.command
+        .arg(dir.path())
+        .args(["--listen", "127.0.0.1:0"]);
+    let process = Process::spawn(user.command);
     for target in [
         "/locked.txt",
         "/locked/",
@@ -251,8 +252,12 @@ fn what_may_not_be_read_is_forbidden() {
         assert_eq!(response.status, 403, "{target}");
         assert!(!String::from_utf8_lossy(&response.body).contains("inside"));
     }
+    for target in ["/outside/", "/outside/inner/", "/outside/none"] {
+        assert_eq!(raw_get(process.address, target, "").status, 404, "{target}");
+    }
     assert_eq!(raw_get(process.address, "/open.txt", "").status, 200);
     set("locked", 0o755);
+    fs::set_permissions(outside.path(), fs::Permissions::from_mode(0o755)).unwrap();
 }
 
 #[test]

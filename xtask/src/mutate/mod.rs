@@ -13,7 +13,7 @@ use std::{collections::BTreeSet, fs, path::Path, path::PathBuf, time::Duration};
 use clap::Args;
 
 use crate::{
-    env::{self, CRATES, root, target},
+    env::{self, MODELLED, folder, root, target},
     report::Report,
     rules::tracked,
 };
@@ -23,7 +23,7 @@ use trial::{Trial, Verdict};
 /// What to weaken, and who should notice.
 #[derive(Args)]
 pub struct Options {
-    /// A source file, from the root: `engine-atomic/src/futex/table.rs`
+    /// A source file, from the root: `engine-atomic/src/futex/bucket.rs`
     file: String,
     /// Only models whose path contains this
     filter: Option<String>,
@@ -102,15 +102,16 @@ fn weaken(report: &mut Report, trial: &Trial, source: &str, mutation: &Mutation)
 }
 
 fn krate(options: &Options) -> Result<String, String> {
-    let name = match &options.package {
-        Some(name) => name.as_str(),
-        None => options.file.split('/').next().unwrap_or_default(),
+    let wanted = |krate: &&str| match &options.package {
+        Some(name) => *krate == name || krate.strip_prefix("engine-") == Some(name),
+        None => Path::new(&options.file).starts_with(folder(krate)),
     };
-    CRATES
+    let name = options.package.as_ref().unwrap_or(&options.file);
+    MODELLED
         .into_iter()
-        .find(|krate| *krate == name || krate.strip_prefix("engine-") == Some(name))
+        .find(wanted)
         .map(str::to_owned)
-        .ok_or_else(|| format!("`{name}` is none of the five crates"))
+        .ok_or_else(|| format!("`{name}` is in none of the crates with models"))
 }
 
 /// A copy of the repository's files; one that has not changed keeps its time, so

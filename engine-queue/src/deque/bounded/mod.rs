@@ -61,6 +61,11 @@
 //! overflow. Not available on targets without 64-bit atomics: positions of 16
 //! bits would repeat within a millisecond.
 //!
+//! # Verified by
+//!
+//! loom and shuttle models (`deque/bounded/model.rs`), proptest and fuzzing against
+//! `VecDeque`, ThreadSanitizer (`examples/tsan_queue.rs`).
+//!
 //! # Source
 //!
 //! The booking of a range by a second counter is that of the run queue of tokio's

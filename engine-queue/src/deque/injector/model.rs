@@ -6,27 +6,15 @@
 use std::vec;
 use std::vec::Vec;
 
-use engine_atomic::sync::{Arc, MODEL, thread};
-use testkit::model::{Budget, check, check_large};
+use engine_atomic::sync::{Arc, thread};
+use testkit::model::{Budget, check_large};
 
 use super::Injector;
-use crate::block_list::live;
+use crate::block_list::live::{check_freed, freed};
 use crate::deque::Steal;
 use crate::deque::bounded::Worker;
 
 type Jobs = Arc<Injector<usize>>;
-
-/// Runs `body` and checks that it frees every block.
-fn check_freed(name: &str, budget: Budget, body: impl Fn() + Send + Sync + 'static) {
-    check(name, budget, move || freed(&body));
-}
-
-fn freed(body: &impl Fn()) {
-    let before = live::count();
-    body();
-    // On real threads the count of one thread says nothing.
-    assert!(!MODEL || live::count() == before, "a block leaks");
-}
 
 fn filled(items: core::ops::Range<usize>) -> Jobs {
     let injector = Injector::new();

@@ -18,12 +18,12 @@ use std::num::NonZeroU64;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::Arc;
-use std::thread;
+use std::thread::available_parallelism; // facade: it asks the system, and starts nothing
 
 use async_lock::Semaphore;
-use hyper::header::{CACHE_CONTROL, CONTENT_ENCODING, HeaderValue, VARY};
+use hyper::header::{CACHE_CONTROL, CONTENT_ENCODING, HOST, HeaderValue, VARY};
 use hyper::http::request::Parts;
-use hyper::{Method, Response, StatusCode};
+use hyper::{Method, Response, StatusCode, Version};
 
 use crate::runtime::Runtime;
 use crate::stats::Stats;
@@ -75,7 +75,7 @@ impl<R: Runtime> Site<R> {
     ///
     /// If it does not exist, is not a directory or may not be read.
     pub fn open(runtime: R, directory: &Path, options: Options) -> io::Result<Self> {
-        let cpus = thread::available_parallelism().map_or(1, usize::from);
+        let cpus = available_parallelism().map_or(1, usize::from);
         Ok(Self {
             runtime,
             root: Arc::new(Root::open(directory)?),
@@ -113,6 +113,10 @@ impl<R: Runtime> Site<R> {
     }
 
     async fn route(&self, request: &Parts) -> Response<Body<R>> {
+        if !names_one_host(request) {
+            let why = "a request of HTTP/1.1 has one Host field";
+            return respond::plain(StatusCode::BAD_REQUEST, why);
+        }
         if request.method != Method::GET && request.method != Method::HEAD {
             return respond::method_not_allowed();
         }
@@ -211,6 +215,15 @@ impl<R: Runtime> Site<R> {
         let headers = response.headers_mut();
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         response
+    }
+}
+
+/// RFC 9112, 3.2: a request without the field, or with two, is to be refused. Who
+/// stands between client and server may have taken it for another host's.
+fn names_one_host(request: &Parts) -> bool {
+    match request.headers.get_all(HOST).iter().count() {
+        0 => request.version < Version::HTTP_11,
+        n => n == 1,
     }
 }
 

@@ -145,7 +145,8 @@ impl SitePath {
     }
 }
 
-const INDEX: &[u8] = b"index.html";
+/// The page that stands for its directory.
+pub const INDEX: &[u8] = b"index.html";
 
 /// A file name as one segment of a URL path.
 pub fn escape_segment(name: &[u8]) -> impl Iterator<Item = &str> {

@@ -162,38 +162,50 @@ impl Root {
         self.open_canonical(name)
     }
 
-    /// Resolves every link, checks that the result lies below the root, and
-    /// walks there without following a link: if someone swaps one in between
-    /// the check and the walk, the walk fails.
+    /// Walks to `name` without following a link. Only if there is one, resolves every
+    /// link, checks that the result lies below the root, and walks there in the same
+    /// way: if someone swaps a link in between the check and the walk, the walk fails.
+    ///
+    /// Resolving may lead outside and fail there, and how it fails would tell what is
+    /// there: all its errors are `NotFound`. So a link inside the root to a place that may
+    /// not be read is `NotFound`, too, if the kernel does not resolve it.
     fn open_canonical(&self, name: &Path) -> io::Result<OwnedFd> {
-        let resolved = self.canonical.join(name).canonicalize()?;
+        match walk(self.handle.as_fd(), name) {
+            // What a link is refused with: as the last component, or before it.
+            Err(Errno::LOOP | Errno::MLINK | Errno::NOTDIR) => {}
+            other => return other.map_err(hide),
+        }
+        let resolved = self.canonical.join(name).canonicalize();
+        let resolved = resolved.map_err(|_| io::ErrorKind::NotFound)?;
         let Ok(below) = resolved.strip_prefix(&self.canonical) else {
             return Err(io::ErrorKind::NotFound.into());
         };
-        walk(self.handle.as_fd(), below)
+        walk(self.handle.as_fd(), below).map_err(hide)
     }
 }
 
 /// Opens `path` below `root`, one component at a time, following no link.
-fn walk(root: BorrowedFd<'_>, path: &Path) -> io::Result<OwnedFd> {
-    let mut components = path.components().peekable();
-    if components.peek().is_none() {
-        return Ok(openat(root, ".", FLAGS, Mode::empty())?);
-    }
+fn walk(root: BorrowedFd<'_>, path: &Path) -> Result<OwnedFd, Errno> {
+    let mut components = path
+        .components()
+        .filter(|component| *component != Component::CurDir)
+        .peekable();
     let mut here: Option<OwnedFd> = None;
     while let Some(component) = components.next() {
         let Component::Normal(name) = component else {
-            return Err(io::ErrorKind::NotFound.into());
+            return Err(Errno::NOENT);
         };
         let mut flags = FLAGS | OFlags::NOFOLLOW;
         if components.peek().is_some() {
             flags |= OFlags::DIRECTORY;
         }
         let parent = here.as_ref().map_or(root, AsFd::as_fd);
-        let next = openat(parent, name, flags, Mode::empty()).map_err(hide)?;
-        here = Some(next);
+        here = Some(openat(parent, name, flags, Mode::empty())?);
     }
-    here.ok_or_else(|| io::ErrorKind::NotFound.into())
+    match here {
+        Some(handle) => Ok(handle),
+        None => openat(root, ".", FLAGS, Mode::empty()),
+    }
 }
 
 /// Errors that all mean: there is nothing to serve under this name.
@@ -292,6 +304,35 @@ mod tests {
         for got in read(&root, "loop") {
             got.unwrap_err();
         }
+    }
+
+    /// Neither whether something is there nor what it is shows through a link that leads out.
+    #[test]
+    fn nothing_outside_is_told_apart() {
+        let Tree { dir, root } = tree();
+        symlink(dir.path(), dir.path().join("site/out")).unwrap();
+        symlink("..", dir.path().join("site/up")).unwrap();
+        symlink("loop", dir.path().join("loop")).unwrap();
+        for name in [
+            "out",
+            "out/secret",
+            // Below a file, a name that is too long, a link loop: what resolving fails with.
+            "out/secret/x",
+            &format!("out/{}", "n".repeat(300)),
+            "out/loop",
+            "out/none",
+            "up/secret/x",
+            "up/loop",
+        ] {
+            assert_hidden(&root, name);
+        }
+    }
+
+    #[test]
+    fn a_file_is_no_directory() {
+        let Tree { root, .. } = tree();
+        assert_hidden(&root, "page/below");
+        assert_hidden(&root, &"n".repeat(300));
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! A server on a free port of the loopback interface, and ways to talk to it.
 #![allow(dead_code)] // Each test file uses its part.
 
+pub mod documentation;
+pub mod process;
+
 use std::fs;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};

@@ -1,14 +1,21 @@
 //! The set of open connections: admission, the sweep of overdue ones, and the drain.
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+#[cfg(test)]
+mod model;
+#[cfg(all(test, not(any(engine_loom, engine_shuttle))))]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::mem;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use async_io::Timer;
-use event_listener::Event;
 
 use crate::activity::{Activity, Clock, Patience};
+use crate::sync::{Mutex, lock, wake_all};
 
 /// All open connections of one server.
 pub struct Hub {
@@ -17,16 +24,18 @@ pub struct Hub {
     /// How long a connection may stay in a phase.
     pub patience: Patience,
     limit: usize,
-    draining: AtomicBool,
     guests: Mutex<Guests>,
-    /// Notified when the first connection comes and whenever one goes.
-    changed: Event,
 }
 
+/// One lock for all of it: a connection that enters is in the picture that the drain
+/// takes, or finds the drain on. Nobody is woken under it.
 #[derive(Default)]
 struct Guests {
     next: u64,
-    open: HashMap<u64, Arc<Activity>>,
+    open: BTreeMap<u64, Arc<Activity>>,
+    draining: bool,
+    /// Who waits for another number of connections.
+    waiting: Vec<Waker>,
 }
 
 impl Hub {
@@ -36,29 +45,25 @@ impl Hub {
             clock: Arc::new(Clock::new()),
             patience,
             limit: limit.max(1),
-            draining: AtomicBool::new(false),
             guests: Mutex::default(),
-            changed: Event::new(),
         }
-    }
-
-    fn guests(&self) -> MutexGuard<'_, Guests> {
-        self.guests.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Enters a new connection. It leaves when the guest is dropped.
     pub fn admit(self: &Arc<Self>) -> Guest {
         // The sweep sleeps while there is nobody here, and the clock with it.
         let activity = Arc::new(Activity::new(self.clock.advance()));
-        let mut guests = self.guests();
+        let mut guests = lock(&self.guests);
         let id = guests.next;
         guests.next += 1;
-        let first = guests.open.is_empty();
         guests.open.insert(id, Arc::clone(&activity));
+        let waiting = mem::take(&mut guests.waiting);
+        let draining = guests.draining;
         drop(guests);
-        if first {
-            self.changed.notify(usize::MAX);
+        if draining {
+            activity.nudge();
         }
+        notify(waiting);
         Guest {
             hub: Arc::clone(self),
             id,
@@ -66,9 +71,19 @@ impl Hub {
         }
     }
 
+    fn leave(&self, id: u64) {
+        let mut guests = lock(&self.guests);
+        let activity = guests.open.remove(&id);
+        let waiting = mem::take(&mut guests.waiting);
+        drop(guests);
+        // It holds a waker, whose drop is foreign code.
+        drop(activity);
+        notify(waiting);
+    }
+
     /// How many connections are open.
     pub fn open(&self) -> usize {
-        self.guests().open.len()
+        lock(&self.guests).open.len()
     }
 
     /// Waits until one more connection may enter.
@@ -82,26 +97,35 @@ impl Hub {
     }
 
     async fn until(&self, holds: impl Fn(usize) -> bool) {
-        while !holds(self.open()) {
-            let changed = self.changed.listen();
-            // A change between the check and the listener would be missed.
-            if holds(self.open()) {
-                return;
-            }
-            changed.await;
+        poll_fn(|cx| self.poll_until(cx, &holds)).await;
+    }
+
+    fn poll_until(&self, cx: &mut Context<'_>, holds: &impl Fn(usize) -> bool) -> Poll<()> {
+        if holds(self.open()) {
+            return Poll::Ready(());
         }
+        // Cloned without the lock.
+        let waker = cx.waker().clone();
+        let mut guests = lock(&self.guests);
+        // A change between the check and the waker would be missed.
+        if holds(guests.open.len()) {
+            return Poll::Ready(());
+        }
+        if !guests.waiting.iter().any(|other| other.will_wake(&waker)) {
+            guests.waiting.push(waker);
+        }
+        Poll::Pending
     }
 
     /// Whether the server is shutting down.
     pub fn draining(&self) -> bool {
-        // Acquire: pairs with the Release in `drain`.
-        self.draining.load(Ordering::Acquire)
+        lock(&self.guests).draining
     }
 
-    /// Asks every connection to finish what it is doing and close.
+    /// Asks every connection to finish what it is doing and close, those that enter
+    /// later as well.
     pub fn drain(&self) {
-        // Release: a connection that finds the nudge also finds the flag.
-        self.draining.store(true, Ordering::Release);
+        lock(&self.guests).draining = true;
         for activity in self.snapshot() {
             activity.nudge();
         }
@@ -125,8 +149,14 @@ impl Hub {
 
     /// The connections of this moment; nudging runs wakers, so not under the lock.
     fn snapshot(&self) -> Vec<Arc<Activity>> {
-        self.guests().open.values().map(Arc::clone).collect()
+        lock(&self.guests).open.values().map(Arc::clone).collect()
     }
+}
+
+/// A waker that panics is the runtime's concern, and no reason to leave a connection
+/// half entered or half gone.
+fn notify(waiting: Vec<Waker>) {
+    let _ = wake_all(waiting);
 }
 
 /// One admitted connection.
@@ -140,55 +170,6 @@ pub struct Guest {
 
 impl Drop for Guest {
     fn drop(&mut self) {
-        self.hub.guests().open.remove(&self.id);
-        self.hub.changed.notify(usize::MAX);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use futures_lite::future::{block_on, poll_once};
-
-    fn hub(limit: usize) -> Arc<Hub> {
-        let patience = Patience {
-            head: Duration::from_secs(60),
-            idle: Duration::from_secs(60),
-        };
-        Arc::new(Hub::new(patience, limit))
-    }
-
-    #[test]
-    fn room_opens_when_a_guest_leaves() {
-        let hub = hub(1);
-        let guest = hub.admit();
-        block_on(async {
-            let mut room = std::pin::pin!(hub.room());
-            assert!(poll_once(room.as_mut()).await.is_none());
-            drop(guest);
-            assert!(poll_once(room.as_mut()).await.is_some());
-        });
-    }
-
-    #[test]
-    fn empty_waits_for_the_last_guest() {
-        let hub = hub(8);
-        let (a, b) = (hub.admit(), hub.admit());
-        block_on(async {
-            let mut empty = std::pin::pin!(hub.empty());
-            drop(a);
-            assert!(poll_once(empty.as_mut()).await.is_none());
-            drop(b);
-            assert!(poll_once(empty.as_mut()).await.is_some());
-        });
-    }
-
-    #[test]
-    fn drain_nudges_everyone() {
-        let hub = hub(8);
-        let guests = [hub.admit(), hub.admit()];
-        hub.drain();
-        assert!(hub.draining());
-        assert!(guests.iter().all(|guest| guest.activity.take_nudge()));
+        self.hub.leave(self.id);
     }
 }

@@ -1,18 +1,22 @@
 //! One connection, from accept to close.
 
+#[cfg(test)]
+mod model;
+#[cfg(all(test, not(any(engine_loom, engine_shuttle))))]
+mod tests;
+
 use std::convert::Infallible;
 use std::future::poll_fn;
-use std::io::{Read as _, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::net::Shutdown;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use async_io::Timer;
 use futures_lite::future;
-use hyper::body::{Body as _, Incoming};
+use hyper::body::{Body as _, Bytes, Frame, Incoming, SizeHint};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
@@ -23,9 +27,7 @@ use crate::io::Stream;
 use crate::reactor::Socket;
 use crate::runtime::Runtime;
 use crate::site::{Body, Site};
-
-/// Room for a head of the largest allowed size and for the writes behind it.
-const BUFFER_MIN: usize = 64 * 1024;
+use crate::sync::atomic::{AtomicBool, Ordering};
 
 /// How long and for how many bytes a refused client is heard out, so that the
 /// refusal reaches it: closing a socket with unread input resets it.
@@ -48,20 +50,56 @@ struct Shared<R: Runtime> {
     site: Arc<Site<R>>,
     hub: Arc<Hub>,
     activity: Arc<Activity>,
-    /// The last request had a body, which the server does not read.
+    /// The last request had a body, which the server does not read. Atomic because
+    /// the task may move to another thread, and for no other reason: only the task
+    /// touches it.
     body_left: AtomicBool,
 }
 
 impl<R: Runtime> Shared<R> {
-    async fn respond(self: Arc<Self>, request: Request<Incoming>) -> Response<Body<R>> {
+    async fn respond(self: Arc<Self>, request: Request<Incoming>) -> Response<Watched<R>> {
         if !request.body().is_end_stream() {
-            // Relaxed: read by the same task.
+            // Relaxed: the same task reads it; no model needs it.
             self.body_left.store(true, Ordering::Relaxed);
         }
         let (request, _) = request.into_parts();
         let response = self.site.handle(&request).await;
-        self.activity.enter(Phase::Idle, self.hub.clock.now());
-        response
+        response.map(|body| Watched {
+            body,
+            activity: Arc::clone(&self.activity),
+        })
+    }
+}
+
+/// A body that tells when hyper is done with it.
+struct Watched<R: Runtime> {
+    body: Body<R>,
+    activity: Arc<Activity>,
+}
+
+impl<R: Runtime> hyper::body::Body for Watched<R> {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl<R: Runtime> Drop for Watched<R> {
+    fn drop(&mut self) {
+        self.activity.body_ended();
     }
 }
 
@@ -70,7 +108,7 @@ pub async fn serve<R: Runtime>(
     socket: Socket,
     site: Arc<Site<R>>,
     guest: Guest,
-    header_bytes: usize,
+    http1: http1::Builder,
 ) {
     // Small responses must not wait for the client's delayed acknowledgement.
     // A socket that refuses the option works all the same.
@@ -90,16 +128,11 @@ pub async fn serve<R: Runtime>(
             Arc::clone(&hub.clock),
         );
         let service = service_fn(|request| {
-            shared.activity.enter(Phase::Busy, shared.hub.clock.now());
+            shared.activity.begin(shared.hub.clock.now());
             let response = Arc::clone(&shared).respond(request);
             async move { Ok::<_, Infallible>(response.await) }
         });
-        let connection = http1::Builder::new()
-            // The sweep does this without a timer for each request.
-            .header_read_timeout(None)
-            .max_header_size(header_bytes)
-            .max_buf_size(header_bytes.max(BUFFER_MIN))
-            .serve_connection(stream, service);
+        let connection = http1.serve_connection(stream, service);
         drive(pin!(connection), hub, activity).await
     };
     let refused = match end {
@@ -112,6 +145,7 @@ pub async fn serve<R: Runtime>(
         }
         End::Overdue(_) => false,
     };
+    // Relaxed: as above.
     if refused || shared.body_left.load(Ordering::Relaxed) {
         linger(&socket).await;
     }

@@ -1,0 +1,107 @@
+//! What a contest found.
+
+use hdrhistogram::Histogram;
+
+use super::turn::merge;
+use super::{Turn, Unit};
+
+/// The result of a [`Contest`](super::Contest).
+#[derive(Debug)]
+pub struct Table {
+    /// What was done.
+    pub title: String,
+    /// What the values are.
+    pub unit: Unit,
+    /// The contestant that the ratios refer to.
+    pub baseline: String,
+    /// Whether the shares are of interest.
+    pub fairness: bool,
+    /// One row a contestant.
+    pub rows: Vec<Row>,
+}
+
+impl Table {
+    /// Whether any contestant took latencies.
+    pub fn has_latencies(&self) -> bool {
+        self.rows.iter().any(|row| row.latencies.is_some())
+    }
+}
+
+/// A contestant's values.
+#[derive(Debug)]
+pub struct Row {
+    /// The contestant.
+    pub name: String,
+    /// One value a round.
+    pub values: Vec<f64>,
+    /// How many times as fast as the baseline, round by round.
+    pub ratios: Vec<f64>,
+    /// The smallest share of a thread over the largest, one a round.
+    pub fairness: Vec<f64>,
+    /// The latencies of all rounds.
+    pub latencies: Option<Histogram<u64>>,
+}
+
+impl Row {
+    /// A row without turns.
+    pub(super) fn new(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            values: Vec::new(),
+            ratios: Vec::new(),
+            fairness: Vec::new(),
+            latencies: None,
+        }
+    }
+
+    /// Adds a turn.
+    pub(super) fn record(&mut self, unit: Unit, turn: Turn) {
+        assert!(
+            turn.operations > 0,
+            "{}: a turn was over before anything was done; use a longer one",
+            self.name
+        );
+        self.values.push(unit.of(&turn));
+        let least = turn.shares.iter().min().copied().unwrap_or(0);
+        let most = turn.shares.iter().max().copied().unwrap_or(0);
+        self.fairness.push(least as f64 / most.max(1) as f64);
+        if let Some(latencies) = turn.latencies {
+            merge(&mut self.latencies, &latencies);
+        }
+    }
+
+    /// Fills in the ratios: round by round, because the machine drifts between rounds.
+    pub(super) fn compare(&mut self, unit: Unit, baseline: &[f64]) {
+        self.ratios = self
+            .values
+            .iter()
+            .zip(baseline)
+            .map(|(&value, &baseline)| unit.speed(value, baseline))
+            .collect();
+    }
+}
+
+/// Median, smallest and largest.
+pub fn summary(values: &[f64]) -> (f64, f64, f64) {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let middle = sorted.len() / 2;
+    let median = if sorted.len().is_multiple_of(2) {
+        f64::midpoint(sorted[middle - 1], sorted[middle])
+    } else {
+        sorted[middle]
+    };
+    (median, sorted[0], sorted[sorted.len() - 1])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::summary;
+
+    #[test]
+    fn summaries() {
+        assert_eq!(summary(&[3.0, 1.0, 2.0]), (2.0, 1.0, 3.0));
+        assert_eq!(summary(&[4.0, 1.0, 2.0, 3.0]), (2.5, 1.0, 4.0));
+        assert_eq!(summary(&[7.0]), (7.0, 7.0, 7.0));
+    }
+}
