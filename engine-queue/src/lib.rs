@@ -26,6 +26,7 @@ extern crate std;
 pub mod array_queue;
 pub mod deque;
 pub mod seg_queue;
+pub mod spsc;
 
 mod block_list;
 mod drop_all;
