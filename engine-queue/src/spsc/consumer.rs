@@ -47,7 +47,19 @@ impl<T> Consumer<T> {
     /// Their slots are given back at once.
     #[inline]
     pub fn pop_batch(&mut self, into: &mut Vec<T>, max: usize) -> usize {
-        let count = self.available(max).min(max);
+        let available = self.available(max);
+        // Two calls: in the first one the compiler may know the length.
+        if available >= max {
+            self.append_to(into, max);
+            return max;
+        }
+        self.append_to(into, available);
+        available
+    }
+
+    /// Moves the oldest items, of which there are so many, to the end of `into`.
+    #[inline]
+    fn append_to(&mut self, into: &mut Vec<T>, count: usize) {
         // Unwind: nothing is taken yet, should the vector be unable to grow.
         into.reserve(count);
         let to = &mut into.spare_capacity_mut()[..count];
@@ -57,7 +69,6 @@ impl<T> Consumer<T> {
         // SAFETY: they are initialised: moved there, and given up here.
         unsafe { into.set_len(len) };
         self.give_back();
-        count
     }
 
     /// Fills `items` with the oldest items as far as there are any; returns how many.
@@ -66,12 +77,20 @@ impl<T> Consumer<T> {
     where
         T: Copy,
     {
-        let count = self.available(items.len()).min(items.len());
-        let to = (&raw mut items[..count]) as *mut [MaybeUninit<T>];
+        let available = self.available(items.len());
+        let to = (&raw mut *items) as *mut [MaybeUninit<T>];
         // SAFETY: the same memory, and what is written to it below are valid items.
         let to = unsafe { &mut *to };
-        // SAFETY: there are so many.
-        unsafe { self.move_out(to) };
+        // Two calls: in the first one the compiler may know the length.
+        let count = if available >= to.len() {
+            // SAFETY: there are so many.
+            unsafe { self.move_out(to) };
+            to.len()
+        } else {
+            // SAFETY: there are so many.
+            unsafe { self.move_out(&mut to[..available]) };
+            available
+        };
         self.give_back();
         count
     }
@@ -190,15 +209,18 @@ impl<T> Consumer<T> {
         debug_assert!(to.len() <= self.limit.wrapping_sub(self.head));
         self.ring.mark_reads(self.head, to.len());
         let (first, second) = self.ring.slices(self.head, to.len());
-        let (to_first, to_second) = to.split_at_mut(first.len());
-        for (from, to) in [(first, to_first), (second, to_second)] {
-            // SAFETY: (1) `&mut self` is the consumer, and nobody writes its slots; (2) they
-            // are initialised as far as these slices go, by contract; (3) they do not
-            // overlap what is lent to us.
-            unsafe {
-                from.cast::<MaybeUninit<T>>()
-                    .copy_to_nonoverlapping(to.as_mut_ptr(), to.len());
-            };
+        // (1) `&mut self` is the consumer, and nobody writes its slots; (2) they are
+        // initialised as far as these slices go, by contract; (3) they do not overlap what
+        // is lent to us.
+        if second.is_empty() {
+            // SAFETY: the above; the first slice is as long as `to`.
+            unsafe { copy(first.cast(), to) };
+        } else {
+            let (to_first, to_second) = to.split_at_mut(first.len());
+            // SAFETY: the above; as long as the first slice.
+            unsafe { copy(first.cast(), to_first) };
+            // SAFETY: the above; as long as the second slice.
+            unsafe { copy(second.cast(), to_second) };
         }
         // They are taken: each once, as the head moves on.
         self.head = self.head.wrapping_add(to.len());
@@ -210,6 +232,17 @@ impl<T> Consumer<T> {
         // SAFETY: (1) who calls has the consumer; (2) all before the head is taken.
         unsafe { self.ring.release(self.head) };
     }
+}
+
+/// Fills `to` with what is at `from`.
+///
+/// # Safety
+///
+/// There are so many, initialised, and they do not overlap.
+#[inline]
+unsafe fn copy<T>(from: *const MaybeUninit<T>, to: &mut [MaybeUninit<T>]) {
+    // SAFETY: by contract.
+    unsafe { from.copy_to_nonoverlapping(to.as_mut_ptr(), to.len()) };
 }
 
 impl<T> Drop for Consumer<T> {

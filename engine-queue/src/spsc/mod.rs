@@ -37,7 +37,9 @@
 //!
 //! # Guarantees
 //!
-//! - **Order**: first in, first out. A batch is published at once.
+//! - **Order**: first in, first out. The items of a batch go in, or out, at one moment. How
+//!   many was decided a little earlier: room or items that come between the two are left,
+//!   so a batch that is not empty may be shorter than it could be at its end.
 //! - **Progress**: every operation is wait-free; neither side ever waits for the other.
 //! - **Full and empty** are answers of one moment, between the call and its return, in
 //!   the order of what happens before what. They are not sequentially consistent with

@@ -68,15 +68,33 @@ impl<T> Producer<T> {
     where
         T: Copy,
     {
-        let count = self.room(items.len()).min(items.len());
-        let mut chunk = WriteChunk::new(self, count);
+        let room = self.room(items.len());
+        // Two calls: in the first one the compiler may know the length.
+        if room >= items.len() {
+            self.copy_in(items);
+            return items.len();
+        }
+        self.copy_in(&items[..room]);
+        room
+    }
+
+    /// Appends copies of `items`, for which there is room.
+    #[inline]
+    fn copy_in(&mut self, items: &[T])
+    where
+        T: Copy,
+    {
+        let mut chunk = WriteChunk::new(self, items.len());
         let (first, second) = chunk.as_mut_slices();
-        let (to_first, to_second) = items[..count].split_at(first.len());
-        first.write_copy_of_slice(to_first);
-        second.write_copy_of_slice(to_second);
+        if second.is_empty() {
+            first.write_copy_of_slice(items);
+        } else {
+            let (to_first, to_second) = items.split_at(first.len());
+            first.write_copy_of_slice(to_first);
+            second.write_copy_of_slice(to_second);
+        }
         // SAFETY: all of them are written.
-        unsafe { chunk.commit(count) };
-        count
+        unsafe { chunk.commit(items.len()) };
     }
 
     /// A view over the next `count` slots, to be written in place.

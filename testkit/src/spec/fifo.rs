@@ -8,7 +8,8 @@ use crate::linearizability::{Spec, Step, Window};
 /// A FIFO queue: each operation is one moment, batches too, and "full", "empty" and
 /// the count are right at that moment.
 ///
-/// A batch takes, or is taken, as far as there is room or there are items; no less.
+/// A batch takes, or is taken, as far as there is room or there are items; no less, but
+/// [with short batches](Self::with_short_batches).
 /// A thief's batch is the oldest items, as many as it likes, and a thief may be told to
 /// try again at any time. A closed queue refuses pushes, also when it is full, and lets pops go on.
 ///
@@ -25,6 +26,7 @@ use crate::linearizability::{Spec, Step, Window};
 #[derive(Clone, Copy, Debug)]
 pub struct Fifo {
     capacity: Option<usize>,
+    short_batches: bool,
 }
 
 impl Fifo {
@@ -33,13 +35,32 @@ impl Fifo {
     pub fn bounded(capacity: usize) -> Self {
         Self {
             capacity: Some(capacity),
+            short_batches: false,
         }
     }
 
     /// A queue that is never full.
     #[must_use]
     pub fn unbounded() -> Self {
-        Self { capacity: None }
+        Self {
+            capacity: None,
+            short_batches: false,
+        }
+    }
+
+    /// This queue with batches that may be shorter than they could be, but not empty: as
+    /// where room, or items, that come between the look and the deed are left.
+    #[must_use]
+    pub fn with_short_batches(self) -> Self {
+        Self {
+            short_batches: true,
+            ..self
+        }
+    }
+
+    /// Whether a batch may be of `count` where `most` are possible.
+    fn may_be(&self, count: usize, most: usize) -> bool {
+        count == most || (self.short_batches && 0 < count && count < most)
     }
 
     fn room(&self, state: &Contents) -> usize {
@@ -77,7 +98,7 @@ impl Spec for Fifo {
                 })
             }
             (Op::PushBatch(items), Ret::Count(count)) => {
-                if *count != items.len().min(room) || state.closed {
+                if !self.may_be(*count, items.len().min(room)) || state.closed {
                     return Step::Impossible;
                 }
                 if *count == 0 {
@@ -93,7 +114,7 @@ impl Spec for Fifo {
             (Op::Steal | Op::StealBatch, Ret::Retry) => Step::Unchanged,
             (Op::StealBatch, Ret::Items(items)) => state.take_front(items),
             (Op::PopBatch(most), Ret::Items(items)) => {
-                if items.len() != state.items.len().min(*most) {
+                if !self.may_be(items.len(), state.items.len().min(*most)) {
                     return Step::Impossible;
                 }
                 state.take_front(items)

@@ -227,6 +227,17 @@ fn a_batch_is_one_moment() {
 }
 
 #[test]
+fn a_batch_may_be_short_where_that_is_said() {
+    let batch = |count| did(0, 0, 1, Op::PushBatch(vec![1, 2, 3]), Ret::Count(count));
+    let taken = |items: &[Item]| did(1, 2, 3, Op::PopBatch(2), Ret::Items(items.to_vec()));
+    let short =
+        |operations: Vec<Recorded>| verdict(&Fifo::bounded(2).with_short_batches(), operations);
+    assert!(short(vec![batch(2), taken(&[1])]) && short(vec![batch(1), taken(&[1])]));
+    assert!(!short(vec![batch(0)]) && !short(vec![batch(3)]));
+    assert!(!short(vec![batch(2), taken(&[])]) && !short(vec![batch(2), taken(&[2])]));
+}
+
+#[test]
 fn nothing_gets_in_after_the_close() {
     let close = |call, end| did(0, call, end, Op::Close, Ret::Done);
     let refused = |call, end| did(1, call, end, Op::Push(9), Ret::Closed);
