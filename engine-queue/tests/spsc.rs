@@ -9,7 +9,7 @@ use std::thread;
 use engine_queue::spsc::{self, Consumer, Producer, ReadChunk, TooFewSlots, WriteChunk};
 use proptest::prelude::*;
 
-const ITEMS: usize = if cfg!(miri) { 300 } else { 10_000 };
+const ITEMS: usize = if cfg!(miri) { 300 } else { 4_000 };
 
 /// Resolves only while `T` is not `Send`: with two impls the parameter is ambiguous.
 trait AmbiguousIfSend<Marker> {

@@ -11,6 +11,20 @@ use super::{TooFewSlots, WriteChunk};
 ///
 /// `Send`; its operations take `&mut self`, so one thread at a time pushes. See the
 /// [module](super) for example and guarantees.
+///
+/// What it pushes must live as long as the consumer expects:
+///
+/// ```compile_fail,E0597
+/// use engine_queue::spsc::{self, Producer};
+///
+/// let (producer, mut consumer) = spsc::channel::<&'static str>(1);
+/// {
+///     let text = String::from("short");
+///     let mut producer: Producer<&str> = producer;
+///     producer.push(&text).unwrap();
+/// }
+/// println!("{:?}", consumer.pop());
+/// ```
 pub struct Producer<T> {
     ring: Arc<Ring<T>>,
     /// The position of the next push: all before it is published.
