@@ -1,11 +1,11 @@
 //! Histories of real threads, checked for linearizability: many short ones, so that the
 //! threads meet at the edges (full, empty, the end of a block) all the time.
 
-use std::sync::Barrier;
+use std::sync::{Barrier, Mutex};
 use std::thread;
 
 use engine_queue::deque::{Injector, Steal, bounded};
-use engine_queue::{ArrayQueue, SegQueue};
+use engine_queue::{ArrayQueue, SegQueue, spsc};
 use testkit::history::Recorder;
 use testkit::linearizability::{Spec, assert_linearizable};
 use testkit::spec::{Deque, End, Fifo, History, Item, Log, Op, Ret};
@@ -240,7 +240,7 @@ fn bounded_deque() {
     for round in 0..2 * HISTORIES {
         let worker = bounded::Worker::new_fifo(4);
         let stealer = worker.stealer();
-        let worker = std::sync::Mutex::new(Some(worker));
+        let worker = Mutex::new(Some(worker));
         let history = record(
             &|thread, log, dice, item| {
                 let mine = bounded::Worker::new_fifo(8);
@@ -280,5 +280,58 @@ fn bounded_deque() {
             round,
         );
         check(&Deque::new(End::Front), &history, THREADS * OPERATIONS);
+    }
+}
+
+/// Two of the threads have an end each; the others only take time from them.
+#[test]
+fn spsc() {
+    for capacity in [1, 2, 3, 7] {
+        for round in 0..HISTORIES {
+            let (producer, consumer) = spsc::channel(capacity);
+            let (producer, consumer) = (Mutex::new(Some(producer)), Mutex::new(Some(consumer)));
+            let history = record(
+                &|thread, log, dice, item| match thread {
+                    0 => {
+                        let mut producer = producer.lock().unwrap().take().unwrap();
+                        for _ in 0..OPERATIONS {
+                            match dice.roll(5) {
+                                0 => log.record(Op::Len, || {
+                                    Ret::Count(producer.capacity() - producer.slots())
+                                }),
+                                1 => {
+                                    let batch = [item(), item(), item()];
+                                    log.record(Op::PushBatch(batch.to_vec()), || {
+                                        Ret::Count(producer.push_batch(batch))
+                                    })
+                                }
+                                _ => {
+                                    let item = item();
+                                    log.record(Op::Push(item), || Ret::pushed(&producer.push(item)))
+                                }
+                            };
+                        }
+                    }
+                    1 => {
+                        let mut consumer = consumer.lock().unwrap().take().unwrap();
+                        for _ in 0..OPERATIONS {
+                            match dice.roll(5) {
+                                0 => log.record(Op::Len, || Ret::Count(consumer.slots())),
+                                1 => log.record(Op::PopBatch(3), || {
+                                    let mut items = Vec::new();
+                                    consumer.pop_batch(&mut items, 3);
+                                    Ret::Items(items)
+                                }),
+                                _ => log.record(Op::Pop, || Ret::popped(consumer.pop())),
+                            };
+                        }
+                    }
+                    _ => thread::yield_now(),
+                },
+                round,
+            );
+            let spec = Fifo::bounded(capacity).with_short_batches();
+            check(&spec, &history, 2 * OPERATIONS);
+        }
     }
 }
