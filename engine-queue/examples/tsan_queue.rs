@@ -15,6 +15,7 @@ use std::{
 use engine_queue::{
     ArrayQueue, SegQueue,
     deque::{Injector, Steal, bounded},
+    spsc,
 };
 
 const ITEMS: u64 = 20_000;
@@ -154,6 +155,44 @@ fn steal() {
     BALANCE.check("deques and injector");
 }
 
+/// One thread pushes, by ones and batches; the other pops, by ones, batches and chunks.
+fn two_ends() {
+    static BALANCE: Balance = Balance::new();
+
+    let (mut producer, mut consumer) = spsc::channel::<Item>(5);
+    let pusher = thread::spawn(move || {
+        let mut items = (0..SIDES * ITEMS).map(|n| Box::new(n / SIDES));
+        let mut left = SIDES * ITEMS;
+        while left > 0 {
+            let batch = 1 + left as usize % 3;
+            let pushed = producer.push_batch(items.by_ref().take(batch));
+            left -= pushed as u64;
+            if pushed == 0 {
+                hint::spin_loop();
+            }
+        }
+        // The last end frees the ring behind std's `Arc`: see `steal`.
+        mem::forget(producer);
+    });
+    let popper = thread::spawn(move || {
+        let mut batch = Vec::new();
+        while !BALANCE.is_full() {
+            match consumer.slots() {
+                0 => hint::spin_loop(),
+                1 => batch.extend(consumer.pop()),
+                2 => batch.extend(consumer.read_chunk(2).expect("two are there")),
+                _ => _ = consumer.pop_batch(&mut batch, 3),
+            }
+            batch.drain(..).for_each(|item| BALANCE.count(item));
+        }
+        mem::forget(consumer);
+    });
+    for thread in [pusher, popper] {
+        thread.join().expect("no assertion failed");
+    }
+    BALANCE.check("spsc");
+}
+
 fn main() {
     static SEG: SegQueue<Item> = SegQueue::new();
     static THROUGH_SEG: Balance = Balance::new();
@@ -170,4 +209,6 @@ fn main() {
     exchange("ArrayQueue", &THROUGH_ARRAY, push, move || array.pop());
 
     steal();
+
+    two_ends();
 }

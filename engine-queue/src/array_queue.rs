@@ -64,7 +64,7 @@ mod tests;
 ///
 /// # When not to use
 ///
-/// With one producer and one consumer a ring without compare-and-swap is faster;
+/// With one producer and one consumer [`spsc`](crate::spsc) is faster;
 /// where a pop must never wait for a stopped push, no queue that claims first will do.
 ///
 /// # Verified by

@@ -5,6 +5,7 @@
 //! |---|---|---|---|
 //! | [`ArrayQueue`] | many producers, many consumers, fixed capacity | hands the item back, or drops the oldest | first in, first out |
 //! | [`SegQueue`] | many producers, many consumers, no bound | grows | first in, first out |
+//! | [`spsc`] | one producer, one consumer, fixed capacity; batches and chunks in place | hands the item back | first in, first out |
 //! | [`deque::Injector`] | the same, for stealing batches into workers' deques | grows | first in, first out |
 //! | [`deque::bounded`] | ring of one owner and many thieves | hands the item back | first in, first out |
 //!
@@ -55,6 +56,7 @@ extern crate std;
 pub mod array_queue;
 pub mod deque;
 pub mod seg_queue;
+pub mod spsc;
 
 mod block_list;
 mod drain;

@@ -8,7 +8,10 @@ use std::vec::Vec;
 
 use engine_atomic::sync::atomic::{AtomicUsize, Ordering::*};
 use engine_atomic::sync::{Arc, thread};
+use testkit::history::Recorder;
+use testkit::linearizability::assert_linearizable;
 use testkit::model::{Budget, check, check_large};
+use testkit::spec::{Fifo, History, Log, Op, Ret};
 
 use super::ArrayQueue;
 use crate::testing::assert_fifo;
@@ -330,4 +333,84 @@ fn everything_at_once() {
         let items = (0..3).flat_map(|n| n * 10..n * 10 + 6).collect();
         assert_fifo(&taken, items);
     });
+}
+
+/// What a thread of a recorded history does to the queue.
+fn recorded(queue: &ArrayQueue<usize>, log: &mut Log, op: Op) {
+    log.record(op.clone(), || match op {
+        Op::Push(item) => Ret::pushed(&queue.push(item as usize)),
+        Op::ForcePush(item) => Ret::forced(queue.force_push(item as usize).map(|item| item as u64)),
+        Op::Pop => Ret::popped(queue.pop().map(|item| item as u64)),
+        Op::Len => Ret::Count(queue.len()),
+        other => unreachable!("{other:?}"),
+    });
+}
+
+/// Runs a thread for each of `scripts`, and checks what they were told.
+fn assert_linearizable_runs(capacity: usize, scripts: &[Vec<Op>]) {
+    let queue = filled(capacity, 0..0);
+    let mut recorder = Recorder::new();
+    let threads: Vec<_> = scripts
+        .iter()
+        .map(|script| {
+            let (queue, script) = (queue.clone(), script.clone());
+            let mut log = recorder.log();
+            thread::spawn(move || {
+                for op in script {
+                    recorded(&queue, &mut log, op);
+                }
+                log
+            })
+        })
+        .collect();
+    let logs = threads.into_iter().map(|thread| thread.join().unwrap());
+    assert_linearizable(&Fifo::bounded(capacity), &History::new(logs));
+}
+
+/// Five threads, and each answer is right at one moment: also "full", `None` and `len`.
+#[test]
+fn histories_are_linearizable() {
+    check_large(
+        "array_histories_are_linearizable",
+        Budget::default(),
+        || {
+            let scripts: Vec<_> = (0..5_u64)
+                .map(|n| {
+                    let item = |k| Op::Push(10 * n + k);
+                    match n % 3 {
+                        0 => vec![item(0), Op::Pop, item(1), item(2), Op::Pop],
+                        1 => vec![Op::Pop, item(0), Op::Len, Op::Pop, item(1)],
+                        _ => vec![item(0), item(1), Op::Pop, Op::Pop, Op::Len],
+                    }
+                })
+                .collect();
+            for capacity in [1, 2] {
+                assert_linearizable_runs(capacity, &scripts);
+            }
+        },
+    );
+}
+
+/// The same where the oldest items are turned out. There is no `len`, which may see a
+/// `force_push` half done.
+#[test]
+fn histories_with_force_push_are_linearizable() {
+    check_large(
+        "histories_with_force_push_are_linearizable",
+        Budget::default(),
+        || {
+            let scripts: Vec<_> = (0..5_u64)
+                .map(|n| {
+                    let (push, force) = (|k| Op::Push(10 * n + k), |k| Op::ForcePush(10 * n + k));
+                    match n % 2 {
+                        0 => vec![force(0), Op::Pop, force(1), force(2)],
+                        _ => vec![push(0), force(1), Op::Pop, push(2), Op::Pop],
+                    }
+                })
+                .collect();
+            for capacity in [1, 2] {
+                assert_linearizable_runs(capacity, &scripts);
+            }
+        },
+    );
 }

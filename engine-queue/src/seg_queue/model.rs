@@ -9,7 +9,10 @@ use std::vec;
 use std::vec::Vec;
 
 use engine_atomic::sync::{Arc, thread};
+use testkit::history::Recorder;
+use testkit::linearizability::assert_linearizable;
 use testkit::model::{Budget, check_large};
+use testkit::spec::{Fifo, History, Log, Op, Ret};
 
 use super::SegQueue;
 use crate::block_list::live::{check_freed, freed};
@@ -307,4 +310,49 @@ fn many_producers_and_consumers() {
             assert_fifo(&taken, items);
         });
     });
+}
+
+/// Six threads over the ends of several blocks, and each answer is right at one moment:
+/// also `None` and `len`.
+#[test]
+fn histories_are_linearizable() {
+    check_large("seg_histories_are_linearizable", Budget::default(), || {
+        freed(&|| {
+            let queue = filled(0..0);
+            let mut recorder = Recorder::new();
+            let threads: Vec<_> = (0..6)
+                .map(|n| {
+                    let queue = queue.clone();
+                    let mut log: Log = recorder.log();
+                    thread::spawn(move || {
+                        for step in 0..5 {
+                            let item = 10 * n + step;
+                            // Three that push more, three that pop more.
+                            match (n + 2 * step) % 5 {
+                                0 | 1 if n % 2 == 0 => log.record(Op::Pop, || pop(&queue)),
+                                0 | 1 => log.record(Op::Push(item), || push(&queue, item)),
+                                2 => log.record(Op::Len, || Ret::Count(queue.len())),
+                                _ if n % 2 == 0 => {
+                                    log.record(Op::Push(item), || push(&queue, item))
+                                }
+                                _ => log.record(Op::Pop, || pop(&queue)),
+                            };
+                        }
+                        log
+                    })
+                })
+                .collect();
+            let logs: Vec<_> = threads.into_iter().map(|t| t.join().unwrap()).collect();
+            assert_linearizable(&Fifo::unbounded(), &History::new(logs));
+        });
+    });
+}
+
+fn push(queue: &SegQueue<usize>, item: u64) -> Ret {
+    queue.push(item as usize);
+    Ret::Done
+}
+
+fn pop(queue: &SegQueue<usize>) -> Ret {
+    Ret::popped(queue.pop().map(|item| item as u64))
 }
