@@ -174,17 +174,26 @@ impl List {
 #[cfg(all(test, not(any(engine_loom, engine_shuttle))))]
 mod tests {
     use std::collections::VecDeque;
-    use std::task::Waker;
+    use std::sync::Arc;
+    use std::task::{Wake, Waker};
     use std::vec::Vec;
 
     use proptest::prelude::*;
 
     use super::{Key, List, State, Waiter};
 
+    struct Nobody;
+
+    impl Wake for Nobody {
+        fn wake(self: Arc<Self>) {}
+    }
+
     proptest! {
         /// Against a queue of keys: entries leave from anywhere, in any order.
         #[test]
         fn as_a_queue(steps in prop::collection::vec((0..3, any::<prop::sample::Index>()), 0..200)) {
+            // Not `Waker::noop`, which need not be the same as itself.
+            let waker = Waker::from(Arc::new(Nobody));
             let mut list = List::new();
             let mut waiting = VecDeque::<Key>::new();
             let mut notified = Vec::<Key>::new();
@@ -192,7 +201,7 @@ mod tests {
             for (kind, pick) in steps {
                 let all = waiting.len() + notified.len();
                 match kind {
-                    0 => waiting.push_back(list.push_back(Waiter::Task(Waker::noop().clone()))),
+                    0 => waiting.push_back(list.push_back(Waiter::Task(waker.clone()))),
                     1 => {
                         prop_assert_eq!(list.notify_first().is_some(), !waiting.is_empty());
                         notified.extend(waiting.pop_front());
@@ -212,10 +221,10 @@ mod tests {
                 prop_assert!(list.slots.len() <= most, "slots are used again");
             }
             for key in waiting {
-                prop_assert!(list.waits_for(key, Waker::noop()));
+                prop_assert!(list.waits_for(key, &waker));
                 prop_assert!(list.notify_first().is_some());
-                prop_assert!(!list.waits_for(key, Waker::noop()));
-                prop_assert!(list.replace(key, Waiter::Task(Waker::noop().clone())).is_err());
+                prop_assert!(!list.waits_for(key, &waker));
+                prop_assert!(list.replace(key, Waiter::Task(waker.clone())).is_err());
             }
             prop_assert!(list.notify_first().is_none());
         }
