@@ -15,7 +15,7 @@ use crate::drop_all::drop_all;
 
 /// What the owner writes and thieves read: one line for both.
 struct OwnerEnd<T> {
-    /// The position of the next push; its low 48 bits count. Stored by the owner only,
+    /// The position of the next push; its low 48 bits say which. Stored by the owner only,
     /// always with Release: whatever value of it a thief acquires, the slots below it
     /// are written.
     tail: AtomicU64,
@@ -55,7 +55,7 @@ impl<T> Shared<T> {
         Self {
             head: CachePadded::new(AtomicU64::new(head.0)),
             owner: CachePadded::new(OwnerEnd {
-                tail: AtomicU64::new(head.front()),
+                tail: AtomicU64::new(start),
                 buffer: AtomicPtr::new(Buffer::alloc(capacity).as_ptr()),
             }),
             retired: UnsafeCell::new(None),
@@ -178,8 +178,8 @@ impl<T> Shared<T> {
     /// The head, for the owner: a front that is passed for good.
     #[inline]
     pub(super) fn head(&self) -> Head {
-        // Relaxed: the owner has written the items itself, and learns from the slots which
-        // it may write again.
+        // Relaxed: the owner has written the items itself, and learns from the flags which
+        // slots it may write again.
         Head(self.head.load(Relaxed))
     }
 
@@ -192,9 +192,9 @@ impl<T> Shared<T> {
 
     /// Keeps thieves from claiming, for the owner; the head at which that began.
     pub(super) fn begin_swap(&self) -> Head {
-        // {g, front} -> {g + 1, front}
+        // {g, front} -> {g + 1, front}, g even
         // Relaxed: that the buffer is stored after this step, is by its Release.
-        Head(self.head.fetch_add(Head::NEXT_GENERATION, Relaxed))
+        Head(self.head.fetch_add(1, Relaxed))
     }
 
     /// Stores the new buffer, for the owner, between `begin_swap` and `end_swap`.
@@ -204,20 +204,22 @@ impl<T> Shared<T> {
         self.owner.buffer.store(new.as_ptr(), Release);
     }
 
-    /// Lets thieves claim again, for the owner.
-    pub(super) fn end_swap(&self) {
-        // {g + 1, front} -> {g + 2, front}
+    /// Lets thieves claim again, for the owner; the head with which that begins.
+    pub(super) fn end_swap(&self) -> Head {
+        let step = self.head().to_next_generation();
+        // {g + 1, front} -> {g + 2, front}, g + 1 odd, so nobody else changes it
         // Release: publishes the buffer and its slots; pairs with the Acquire load of the
         // head in `look`.
-        self.head.fetch_add(Head::NEXT_GENERATION, Release);
+        let head = self.head.fetch_add(step, Release);
+        Head(head.wrapping_add(step))
     }
 
     /// Puts a replaced buffer on the list, and frees those of it that nobody reads.
     ///
     /// # Safety
     ///
-    /// (1) The caller is the owner; (2) no later claim can be about `old`; (3) of its
-    /// slots those are occupied, and only those, that a thief has claimed and is reading.
+    /// (1) The caller is the owner; (2) no later claim can be about `old`; (3) those that
+    /// were and may not be over are noted as pending.
     pub(super) unsafe fn retire(&self, old: NonNull<Buffer<T>>) {
         self.retired.with_mut(|retired| {
             // SAFETY: (1) only the owner comes here.
@@ -230,12 +232,10 @@ impl<T> Shared<T> {
                     // SAFETY: on the list, so it lives; (1).
                     rest = unsafe { Buffer::next(next) };
                 }
-                // SAFETY: it lives.
-                let slots = unsafe { Buffer::slots(buffer) };
-                // SAFETY: as above; (1).
-                if unsafe { slots.all_vacant() } {
+                // SAFETY: it lives; (1).
+                if unsafe { Buffer::is_over(buffer) } {
                     // SAFETY: by (2) and (3) nobody has a claim in it or gets one; what was
-                    // read there happened before, by the Acquire in `is_vacant`.
+                    // read there happened before, by the Acquire in `is_read`.
                     unsafe { Buffer::free(buffer) };
                 } else {
                     // SAFETY: it lives; (1).

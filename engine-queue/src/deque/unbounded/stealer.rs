@@ -199,18 +199,18 @@ impl<T> Stealer<T> {
     #[inline]
     fn claim(&self, view: &View<T>, count: u64) -> Option<Slots<T>> {
         self.shared.claim(view.head, count)?;
-        // SAFETY: the claim was made under the generation of this buffer, so the slots of
-        // its items are occupied, and the buffer is not freed until they are taken.
+        // SAFETY: the claim was made under the generation of this buffer, and is pending
+        // in it: the buffer is not freed until the items are read.
         Some(unsafe { Buffer::slots(view.buffer) })
     }
 
     /// Takes the item at the front of `view`; also the head after that.
     fn take_first(&self, view: &View<T>) -> Option<(T, Head)> {
         let head = self.shared.claim(view.head, 1)?;
-        // SAFETY: as in `claim`: this one slot is occupied.
+        // SAFETY: as in `claim`.
         let slots = unsafe { Buffer::slots(view.buffer) };
         // SAFETY: (1) claimed; (2) once; (3) it came with the tail that was seen.
-        Some((unsafe { slots.take(view.head.front()) }, head))
+        Some((unsafe { slots.steal(view.head.front()) }, head))
     }
 
     /// Takes the item at `head`, the head after the claim before, in the buffer of
@@ -225,14 +225,14 @@ impl<T> Stealer<T> {
         // SAFETY: as in `claim`.
         let slots = unsafe { Buffer::slots(view.buffer) };
         // SAFETY: (1) claimed; (2) once; (3) it came with the tail that was seen.
-        Some((unsafe { slots.take(head.front()) }, next))
+        Some((unsafe { slots.steal(head.front()) }, next))
     }
 }
 
 /// Takes the `n`th of a batch that was claimed at `head`.
 fn taken<T>(slots: Slots<T>, head: Head, n: u64) -> T {
     // SAFETY: the callers have claimed it, with a tail that it came with, and ask once.
-    unsafe { slots.take(head.front().wrapping_add(n)) }
+    unsafe { slots.steal(head.front().wrapping_add(n)) }
 }
 
 impl<T> Clone for Stealer<T> {

@@ -44,10 +44,10 @@ pub(super) const MIN_CAPACITY: usize = pick(64, 2);
 /// - **Exactly once**: each item is popped or stolen once, or dropped with the last
 ///   handle. An item is read only by whoever has claimed it, and its slot is not
 ///   written before that read is over: sound for every `T`, and no item is boxed.
-/// - **Progress**: `push` and `pop` wait for nobody. The pop of a
-///   [`new_fifo`](Self::new_fifo) owner tries again only when a thief succeeded; all
-///   else the owner does in a bounded number of steps, and the allocator's. A slot that
-///   a stopped thief has not finished reading is left to it: the owner moves to another
+/// - **Progress**: `push` and `pop` wait for nobody. What the owner does takes a
+///   bounded number of steps, those of the allocator and of copying items to another
+///   buffer included. A slot that a
+///   stopped thief has not finished reading is left to it: the owner moves to another
 ///   buffer when it comes to such a slot, which happens at most once for a claim.
 /// - **Memory**: slots of one item and one byte, in a buffer that doubles when it is
 ///   full and halves when less than a quarter is used; 64 slots at least. A buffer that
@@ -76,8 +76,15 @@ pub struct Worker<T> {
     buffer: Cell<NonNull<Buffer<T>>>,
     /// Its slots.
     slots: Cell<Slots<T>>,
-    /// The buffer is halved when this many items are left after a pop, or fewer.
-    shrink_below: Cell<u64>,
+    /// The buffer is halved when fewer items than this are left after a pop.
+    shrink_below: Cell<i64>,
+    /// The front as the owner last saw it, all bits of the position.
+    front: Cell<u64>,
+    /// How many positions before `front` may still be read by thieves. All before them
+    /// are free, so one capacity after them may be written.
+    pending: Cell<u64>,
+    /// A head of the current generation.
+    generation: Cell<Head>,
     /// A front, and how often the buffer was replaced with the front there.
     still: Cell<(u64, u32)>,
     pub(super) flavor: Flavor,
@@ -107,13 +114,16 @@ impl<T> Worker<T> {
     /// An empty deque with the counters at `start`.
     pub(super) fn starting_at(flavor: Flavor, start: u64) -> Self {
         let shared = Shared::new(MIN_CAPACITY, start);
-        let buffer = shared.buffer();
+        let (buffer, head) = (shared.buffer(), shared.head());
         Self {
             shared: Arc::new(shared),
             buffer: Cell::new(buffer),
             // SAFETY: the current buffer lives.
             slots: Cell::new(unsafe { Buffer::slots(buffer) }),
             shrink_below: Cell::new(0),
+            front: Cell::new(start),
+            pending: Cell::new(0),
+            generation: Cell::new(head),
             still: Cell::new((0, 0)),
             flavor,
         }
@@ -125,8 +135,8 @@ impl<T> Worker<T> {
         Stealer::new(self.shared.clone(), self.flavor)
     }
 
-    /// Appends `item`. No read-modify-write, no fence, and no look at what thieves write
-    /// but the slot.
+    /// Appends `item`. No read-modify-write, no fence, and no look at what thieves write,
+    /// but once a lap around the buffer.
     ///
     /// # Panics
     ///
@@ -134,15 +144,23 @@ impl<T> Worker<T> {
     #[inline]
     pub fn push(&self, item: T) {
         let tail = self.shared.tail();
-        // SAFETY: the current buffer lives.
-        if !unsafe { self.slots.get().is_vacant(tail) } {
+        if self.room(tail) == 0 {
             // Unwind: nothing has changed yet.
             self.make_room(1);
         }
-        // SAFETY: (1) `&self` of a `!Sync` handle is the owner; (2) vacant: seen above, or
-        // made so.
+        // SAFETY: (1) `&self` of a `!Sync` handle is the owner; (2) there was room, or was
+        // made.
         unsafe { self.slots.get().put(tail, item) };
         self.shared.publish(tail.wrapping_add(1));
+    }
+
+    /// How many slots from `tail` on may be written, as far as the owner has seen.
+    #[inline]
+    fn room(&self, tail: u64) -> u64 {
+        // Positions that are not free: those of the items, and those before that may
+        // still be read. Never more than there are slots.
+        let used = tail.wrapping_sub(self.front.get()) + self.pending.get();
+        self.slots.get().capacity() as u64 - used
     }
 
     /// As [`push`](Self::push); says whether the deque was empty. Costs a fence.
@@ -166,65 +184,154 @@ impl<T> Worker<T> {
     /// Takes the oldest item, or the newest of a [`new_lifo`](Self::new_lifo) owner.
     #[inline]
     pub fn pop(&self) -> Option<T> {
-        let tail = self.shared.tail();
-        let head = self.shared.head();
-        // What the owner sees of the front may be too low, but never too high: empty now is
-        // empty until it pushes.
-        if head.items_before(tail) <= 0 {
-            return None;
+        match self.flavor {
+            Flavor::Fifo => self.pop_oldest(),
+            Flavor::Lifo => self.pop_newest(),
         }
-        let (item, left) = match self.flavor {
-            Flavor::Fifo => self.pop_oldest(tail, head)?,
-            Flavor::Lifo => self.pop_newest(tail.wrapping_sub(1))?,
-        };
-        if left < self.shrink_below.get() {
-            self.shrink();
-        }
-        Some(item)
     }
 
     #[inline]
-    fn pop_oldest(&self, tail: u64, mut head: Head) -> Option<(T, u64)> {
+    fn pop_oldest(&self) -> Option<T> {
+        let tail = self.shared.tail();
+        // An old front is harmless: it lets the claim fail; and nothing after it is nothing
+        // at all. A load would only bring in a line that the claim needs anyway, and hold
+        // up the use of the slot.
+        let front = self.front.get();
+        if tail == front {
+            return None;
+        }
+        if self
+            .shared
+            .claim(self.generation.get().at(front), 1)
+            .is_none()
+        {
+            return self.pop_oldest_contended(tail);
+        }
+        Some(self.take_claimed(front, tail))
+    }
+
+    /// A thief was faster.
+    #[cold]
+    #[inline(never)]
+    fn pop_oldest_contended(&self, tail: u64) -> Option<T> {
         loop {
-            let len = head.items_before(tail);
-            if len <= 0 {
+            let head = self.shared.head();
+            self.saw(head);
+            if self.front.get() == tail {
                 return None;
             }
             if self.shared.claim(head, 1).is_some() {
-                // SAFETY: (1) claimed; (2) once; (3) the owner has written it.
-                let item = unsafe { self.slots.get().take(head.front()) };
-                return Some((item, len.cast_unsigned() - 1));
+                return Some(self.take_claimed(self.front.get(), tail));
             }
-            // A thief was faster.
-            head = self.shared.head();
         }
     }
 
-    /// Takes the item at `newest`, which is the one below the tail.
     #[inline]
-    fn pop_newest(&self, newest: u64) -> Option<(T, u64)> {
+    fn pop_newest(&self) -> Option<T> {
+        let tail = self.shared.tail();
+        // What the owner sees of the front may be too low, but never too high: empty now is
+        // empty until it pushes.
+        if self.shared.head().items_before(tail) <= 0 {
+            return None;
+        }
+        let newest = tail.wrapping_sub(1);
         // From here on thieves do not claim `newest`, unless they have seen the old tail.
         self.shared.publish(newest);
         // Dekker, with the fence in `Shared::fenced_len`: see there.
         fence(SeqCst);
         let head = self.shared.head();
         let left = head.items_before(newest);
-        let taken = match left {
-            // The front is below: a thief that has it at `newest` later sees our tail.
-            1.. => true,
-            // The front is here: whoever claims it has it.
-            0 => self.shared.claim(head, 1).is_some(),
-            // A thief has taken it.
-            _ => false,
-        };
-        // SAFETY: (1) claimed, or out of the reach of thieves; (2) once: the tail is below
-        // it, or the front above; (3) the owner has written it.
-        let item = taken.then(|| unsafe { self.slots.get().take(newest) });
         if left <= 0 {
-            // The front is above `newest` now: nothing is below the tail.
-            self.shared.publish(newest.wrapping_add(1));
+            return self.pop_last(head, newest);
         }
-        Some((item?, left.cast_unsigned()))
+        // The front is below: a thief that has it at `newest` later sees our tail.
+        // SAFETY: (1) out of the reach of thieves; (2) once: the tail is below it; (3) the
+        // owner has written it.
+        let item = unsafe { self.slots.get().take(newest) };
+        self.popped(left);
+        Some(item)
+    }
+
+    /// Takes the item at `newest`, to which the tail was moved back, if nobody has it: the
+    /// front of `head` is there, or above it.
+    #[inline]
+    fn pop_last(&self, head: Head, newest: u64) -> Option<T> {
+        let tail = newest.wrapping_add(1);
+        let is_front = head.items_before(newest) == 0;
+        let claimed = is_front && self.shared.claim(head, 1).is_some();
+        // Whoever has it, the front is above it now.
+        self.shared.publish(tail);
+        if !claimed {
+            return None;
+        }
+        if newest != self.front.get() {
+            self.saw(head);
+        }
+        Some(self.take_claimed(newest, tail))
+    }
+
+    /// Takes the item at `front`, which the owner has claimed, and has seen there.
+    #[inline]
+    fn take_claimed(&self, front: u64, tail: u64) -> T {
+        debug_assert_eq!(front, self.front.get());
+        // SAFETY: (1) claimed; (2) once; (3) the owner has written it.
+        let item = unsafe { self.slots.get().take(front) };
+        let next = front.wrapping_add(1);
+        self.front.set(next);
+        if self.pending.get() != 0 {
+            self.claimed_behind_thieves(front);
+        }
+        self.popped(tail.wrapping_sub(next).cast_signed());
+        item
+    }
+
+    /// The owner has popped, and `left` items are left.
+    #[inline]
+    fn popped(&self, left: i64) {
+        if left < self.shrink_below.get() {
+            self.shrink();
+        }
+    }
+
+    /// The slot is free at once, but behind others that may not be: so it is marked as
+    /// they are.
+    #[cold]
+    #[inline(never)]
+    fn claimed_behind_thieves(&self, position: u64) {
+        // SAFETY: the current buffer lives; the owner had claimed it.
+        unsafe { self.slots.get().set_read(position) };
+        self.pending.update(|pending| pending + 1);
+    }
+
+    /// Keeps the books when the owner sees `head`: thieves have claimed what is between.
+    #[cold]
+    #[inline(never)]
+    fn saw(&self, head: Head) {
+        let seen = self.generation.get().at(self.front.get());
+        let stolen = seen.items_before(head.front()).cast_unsigned();
+        self.pending.update(|pending| pending + stolen);
+        self.front.update(|front| front.wrapping_add(stolen));
+    }
+
+    /// Sees the head as it is now.
+    fn look(&self) {
+        self.saw(self.shared.head());
+    }
+
+    /// Sees which of the slots that thieves have claimed are free by now.
+    fn look_at_slots(&self) {
+        self.look();
+        let slots = self.slots.get();
+        while self.pending.get() != 0 {
+            let first = self.front.get().wrapping_sub(self.pending.get());
+            // SAFETY: the current buffer lives.
+            if !unsafe { slots.is_read(first) } {
+                return;
+            }
+            // SAFETY: as above.
+            unsafe { slots.clear_read(first) };
+            self.pending.update(|pending| pending - 1);
+        }
     }
 
     /// Whether there is nothing to take. Stays so until the owner pushes.
@@ -245,20 +352,22 @@ impl<T> Worker<T> {
     /// # Panics
     ///
     /// If they do not fit the address space; nothing has changed then.
+    #[inline]
     pub(in crate::deque) fn reserve(&self, count: usize) {
-        let (slots, tail) = (self.slots.get(), self.shared.tail());
-        let vacant = |n| {
-            // SAFETY: the current buffer lives.
-            unsafe { slots.is_vacant(tail.wrapping_add(n)) }
-        };
-        if count > slots.capacity() || !(0..count as u64).all(vacant) {
+        if self.room(self.shared.tail()) < count as u64 {
             self.make_room(count);
         }
     }
 
-    /// Changes the buffer for one in which the next `count` slots are vacant.
+    /// Looks again whether the next `count` slots can be written; if not, changes the
+    /// buffer for one in which they can.
     #[cold]
+    #[inline(never)]
     fn make_room(&self, count: usize) {
+        self.look_at_slots();
+        if self.room(self.shared.tail()) >= count as u64 {
+            return;
+        }
         let len = self.len();
         // Twice the items, so that as many pushes as items follow before the next time.
         // With few items, when a slow thief is in the way, this is no more than there was.
@@ -269,6 +378,7 @@ impl<T> Worker<T> {
 
     /// Halves the buffer.
     #[cold]
+    #[inline(never)]
     fn shrink(&self) {
         // A generation must not come again while the front stands: a thief that looked
         // at the first would claim in a buffer that is gone. Growing alone cannot get
@@ -283,62 +393,56 @@ impl<T> Worker<T> {
     /// ```text
     /// owner                              thief
     /// copies front..tail
-    /// begin_swap: generation + 1         claimed before: reads the old buffer,
-    ///                                      its slot there is occupied until then
+    /// begin_swap: generation + 1         claimed before: reads the old buffer, and says so
+    ///                                      there
     ///                                    later: the claim fails
-    /// vacates what was claimed meanwhile
     /// stores the buffer
     /// end_swap: generation + 1           looks now: sees the new buffer
-    /// vacates what was not claimed in the old one
     /// ```
     ///
-    /// So each claim is about one buffer, and that one's slot tells when its read is over.
+    /// So each claim is about one buffer; and in the new one all slots are free but those of
+    /// the items that were not claimed before `begin_swap`.
     fn replace_buffer(&self, capacity: usize) {
         let shared = &*self.shared;
         let tail = shared.tail();
-        let old = self.slots.get();
+        let (old_buffer, old) = (self.buffer.get(), self.slots.get());
         // Unwind: nothing has changed yet, should the slots not fit.
         let buffer = Buffer::alloc(capacity);
         // SAFETY: it is ours until it is stored.
         let new = unsafe { Buffer::slots(buffer) };
 
         let head = shared.head();
-        let (front, count) = (head.front(), head.items_before(tail).cast_unsigned());
+        let count = head.items_before(tail).cast_unsigned();
         debug_assert!(count <= capacity as u64);
         for n in 0..count {
-            // SAFETY: (1) the owner wrote all up to the tail; (2) not stored yet; (3) see
-            // below: of those that are claimed, the copies are vacated, and of the others
-            // the originals are.
-            unsafe { old.copy_to(new, front.wrapping_add(n)) };
+            // SAFETY: (1) the owner wrote all up to the tail; (2) not stored yet; (3) of
+            // those that are claimed before `begin_swap` this copy is dead, of the others
+            // the old one is.
+            unsafe { old.copy_to(new, head.front().wrapping_add(n)) };
         }
         let head = shared.begin_swap();
-        let claimed = count - head.items_before(tail).cast_unsigned();
-        for n in 0..claimed {
-            // SAFETY: the item was claimed in the old buffer; this copy is dead.
-            unsafe { new.vacate(front.wrapping_add(n)) };
-        }
         shared.swap_buffer(buffer);
-        shared.end_swap();
+        let next = shared.end_swap();
 
-        let old_buffer = self.buffer.replace(buffer);
+        self.saw(head);
+        let pending = self.pending.replace(0);
+        let first = self.front.get().wrapping_sub(pending);
+        // SAFETY: it lives; `&self` of a `!Sync` handle is the owner.
+        unsafe { Buffer::set_pending(old_buffer, first, pending) };
+        // SAFETY: (1) as above; (2) the generation is left behind; (3) just now.
+        unsafe { shared.retire(old_buffer) };
+        self.buffer.set(buffer);
         self.slots.set(new);
-        let shrinkable = capacity > MIN_CAPACITY;
-        let quarter = if shrinkable { capacity as u64 / 4 } else { 0 };
+        self.generation.set(next);
+        let quarter = match capacity {
+            ..=MIN_CAPACITY => 0,
+            _ => (capacity / 4) as i64,
+        };
         self.shrink_below.set(quarter);
         let (still_at, times) = self.still.get();
-        let times = if still_at == head.front() {
-            times + 1
-        } else {
-            1
-        };
-        self.still.set((head.front(), times));
-        for n in claimed..count {
-            // SAFETY: moved to the new buffer, where alone it can be claimed.
-            unsafe { old.vacate(front.wrapping_add(n)) };
-        }
-        // SAFETY: (1) `&self` of a `!Sync` handle is the owner; (2) the generation is left
-        // behind; (3) the others were vacated, just now or by whoever took them.
-        unsafe { shared.retire(old_buffer) };
+        let front = self.front.get();
+        let times = if still_at == front { times + 1 } else { 1 };
+        self.still.set((front, times));
     }
 
     /// Appends `count` items and publishes them at once, so that the owner pops `item(0)`
@@ -354,7 +458,7 @@ impl<T> Worker<T> {
                 Flavor::Fifo => n,
                 Flavor::Lifo => count - 1 - n,
             };
-            // SAFETY: (1) `&self` of a `!Sync` handle is the owner; (2) vacant by contract,
+            // SAFETY: (1) `&self` of a `!Sync` handle is the owner; (2) free by contract,
             // and each written once.
             unsafe { slots.put(tail.wrapping_add(behind), item(n)) };
         }
@@ -393,7 +497,7 @@ impl<T> Appending<'_, T> {
     ///
     /// It is one of those that were reserved.
     pub(super) unsafe fn put(&mut self, item: T) {
-        // SAFETY: (1) the worker's owner is here; (2) vacant by contract.
+        // SAFETY: (1) the worker's owner is here; (2) free by contract.
         unsafe { self.slots.put(self.tail.wrapping_add(self.count), item) };
         self.count += 1;
     }
