@@ -10,6 +10,7 @@ use super::head::Head;
 use super::ring::Ring;
 use super::{MAX_CAPACITY, Worker};
 use crate::deque::Steal;
+use crate::deque::flavor::Flavor;
 
 /// Just before both counters wrap: the tail at 2^32, the head at 2^44.
 const WRAPPING: u64 = u64::MAX - 2;
@@ -199,12 +200,12 @@ fn a_stalled_thief() {
     }
     let seen = std::cell::Cell::new(ring.head());
     let free = ring.head().steal();
-    let booking = match ring.book(4) {
+    let booking = match ring.book(Flavor::Fifo, 4) {
         Steal::Success(booking) => booking,
         other => panic!("{other:?}"),
     };
     assert_eq!(booking.count, 2);
-    assert!(ring.book(1).is_retry());
+    assert!(ring.book(Flavor::Fifo, 1).is_retry());
     assert_eq!(ring.len(), 2);
     // SAFETY: one thread; the item is taken next.
     let (position, count) = unsafe { ring.claim(&seen, |_| 1) }.unwrap();
@@ -218,7 +219,7 @@ fn a_stalled_thief() {
     }
     drop(booking);
     assert_eq!(ring.head().steal(), free.wrapping_add(3));
-    assert!(ring.book(1).is_success());
+    assert!(ring.book(Flavor::Fifo, 1).is_success());
 }
 
 #[test]
@@ -293,10 +294,10 @@ fn debug_decodes() {
     let worker = filled(2, 0..1);
     assert_eq!(
         format!("{worker:?}"),
-        "Worker { len: 1, capacity: 2, thief_at_work: false }"
+        "Worker { flavor: Fifo, len: 1, capacity: 2, thief_at_work: false }"
     );
     assert_eq!(
         format!("{:?}", worker.stealer()),
-        "Stealer { len: 1, capacity: 2, thief_at_work: false }"
+        "Stealer { flavor: Fifo, len: 1, capacity: 2, thief_at_work: false }"
     );
 }
