@@ -154,6 +154,52 @@ fn batches_stop_at_the_limit_and_at_the_room() {
 }
 
 #[test]
+fn a_lifo_owner_pops_the_newest_across_the_wrap() {
+    let worker = Worker::with(Flavor::Lifo, 4, WRAPPING);
+    for item in 0..20 {
+        worker.push(item).unwrap();
+        worker.push(item + 100).unwrap();
+        worker.push(item + 200).unwrap();
+        assert_eq!(worker.stealer().steal(), Steal::Success(item));
+        assert_eq!(drain(&worker), [item + 200, item + 100]);
+        assert_eq!((worker.pop(), worker.len()), (None, 0));
+    }
+    assert_eq!(worker.spare_capacity(), 4);
+}
+
+/// A thief at work keeps its slots from a LIFO owner too, also the last item that the
+/// owner claims behind it.
+#[test]
+fn a_lifo_owner_and_a_stalled_thief() {
+    let ring: Ring<u32> = Ring::new(4, WRAPPING);
+    for item in 0..3 {
+        let tail = ring.tail();
+        // SAFETY: one thread, an empty ring of four.
+        unsafe { ring.write(tail, item) };
+        // SAFETY: written above.
+        unsafe { ring.publish(tail.wrapping_add(1)) };
+    }
+    let seen = std::cell::Cell::new(ring.head());
+    let free = ring.head().steal();
+    let booking = match ring.book(Flavor::Lifo, 9) {
+        Steal::Success(booking) => booking,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(booking.count, 2, "the older half, one claim each");
+    // SAFETY: one thread.
+    let pop = || unsafe { ring.pop_newest(&seen) };
+    assert_eq!(pop(), Some(2));
+    assert_eq!(pop(), None);
+    assert_eq!(ring.head().steal(), free, "popped behind a booking");
+    for n in 0..2 {
+        // SAFETY: booked, each once.
+        assert_eq!(unsafe { booking.take(n) }, n);
+    }
+    drop(booking);
+    assert_eq!(ring.head().steal(), free.wrapping_add(3));
+}
+
+#[test]
 #[should_panic(expected = "limit must be non-zero")]
 fn limit_zero() {
     let (victim, dest) = (filled(2, 0..1), filled(2, 0..0));

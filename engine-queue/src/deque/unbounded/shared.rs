@@ -72,7 +72,7 @@ impl<T> Shared<T> {
         let next = head.claimed(count);
         // {g, front} -> {g, front + count}, g even
         // Release: who sees the claim sees the pushes that we have seen; pairs with the
-        // Acquire loads of the head in `len` and `look`. The items came with the tail. As
+        // loads of the head in `len` and `look`. The items came with the tail. As
         // an RMW it keeps the release sequence of `end_swap` alive.
         // Relaxed on failure: nothing is read by it.
         self.head
@@ -83,8 +83,9 @@ impl<T> Shared<T> {
 
     /// How many items there are, for threads that do not own the deque.
     pub(super) fn len(&self) -> u64 {
-        // Acquire: the tail below is not older than the claim in this head.
-        let head = Head(self.head.load(Acquire));
+        // Relaxed, made an acquire load by the fence: the tail below is not older than the
+        // one that the claim in this head came after; pairs with the Release in `claim`.
+        let head = Head(self.head.load(Relaxed));
         // "Empty" is an answer about the owner's pushes, so it must not come from an old
         // value. Of two SeqCst fences, this one and the one that a thread runs after its
         // push, one is first: if theirs, the load below sees their push; if ours, whatever
