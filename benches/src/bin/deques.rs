@@ -43,7 +43,7 @@ trait Deque {
 
 macro_rules! deque {
     ($name:ident, $item:ty, $($worker:ident)::+, $($stealer:ident)::+, $($steal:ident)::+, $new:expr, |$this:ident, $it:ident| $push:expr) => {
-        struct $name($($worker)::+<$item>);
+        pub struct $name($($worker)::+<$item>);
 
         impl Deque for $name {
             type Item = $item;

@@ -475,7 +475,7 @@ impl<T> Worker<T> {
         }
     }
 
-    #[cfg(test)]
+    #[cfg(all(test, not(any(engine_loom, engine_shuttle))))]
     pub(super) fn capacity(&self) -> usize {
         self.slots.get().capacity()
     }
