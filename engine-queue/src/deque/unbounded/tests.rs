@@ -214,6 +214,27 @@ fn a_stopped_thief() {
     }
 }
 
+/// What was read a lap ago says nothing about this lap's thief.
+#[test]
+fn a_stopped_thief_on_the_second_lap() {
+    for flavor in [Fifo, Lifo] {
+        let worker = filled(flavor, 0..2);
+        let go_round = |from: u32, laps: usize| {
+            for n in (from..).take(laps * MIN_CAPACITY) {
+                worker.push(n);
+                assert!(worker.stealer().steal().is_success());
+            }
+        };
+        go_round(2, 2);
+        worker.push(1_000);
+        assert_eq!(worker.len(), 3);
+        let stopped = Stopped::new(&worker);
+        go_round(2_000, 3);
+        assert_eq!(worker.shared.retired(), 1, "its buffer was left to it");
+        assert_eq!(stopped.read(), 2 + 2 * MIN_CAPACITY as u32 - 2);
+    }
+}
+
 /// As above where the owner itself pops behind the thief: what it popped is free again
 /// when the thief has read.
 #[test]
