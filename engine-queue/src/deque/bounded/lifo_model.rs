@@ -67,6 +67,25 @@ fn the_last_item_is_taken_once() {
     });
 }
 
+/// A thief learns of the item by the store that moves the tail back.
+#[test]
+fn a_tail_that_moved_back_shows_the_items_below_it() {
+    check(
+        "a_tail_that_moved_back_shows_the_items_below_it",
+        Budget::exhaustive(),
+        || {
+            let worker = filled(Lifo, 2, 0..0);
+            let thief = thief(&worker, 1);
+            worker.push(0).unwrap();
+            worker.push(1).unwrap();
+            let mut mine: Vec<_> = worker.pop().into_iter().collect();
+            let stolen = thief.join().unwrap();
+            mine.extend(drain(&worker));
+            assert_partition(&[mine, stolen], 0..2);
+        },
+    );
+}
+
 /// The tail moves back and forth over a position while a thief looks at it.
 #[test]
 fn a_position_is_used_twice() {
