@@ -44,11 +44,11 @@ pub(super) const MIN_CAPACITY: usize = pick(64, 2);
 /// - **Exactly once**: each item is popped or stolen once, or dropped with the last
 ///   handle. An item is read only by whoever has claimed it, and its slot is not
 ///   written before that read is over: sound for every `T`, and no item is boxed.
-/// - **Progress**: `push` and `pop` wait for nobody. What the owner does takes a
-///   bounded number of steps, those of the allocator and of copying items to another
-///   buffer included. A slot that a
-///   stopped thief has not finished reading is left to it: the owner moves to another
-///   buffer when it comes to such a slot, which happens at most once for a claim.
+/// - **Progress**: `push` and `pop` wait for nobody. The pop of a
+///   [`new_fifo`](Self::new_fifo) owner tries again only when a thief took an item, so no
+///   more often than there are items. A slot that a stopped thief has not finished reading
+///   is left to it: the owner moves to another buffer when it comes to such a slot, which
+///   happens at most once for a claim.
 /// - **Memory**: slots of one item and one byte, in a buffer that doubles when it is
 ///   full and halves when less than a quarter is used; 64 slots at least. A buffer that
 ///   was replaced is freed then and there unless a thief is reading an item in it; then
