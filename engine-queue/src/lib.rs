@@ -6,8 +6,9 @@
 //! | [`ArrayQueue`] | many producers, many consumers, fixed capacity | hands the item back, or drops the oldest | first in, first out |
 //! | [`SegQueue`] | many producers, many consumers, no bound | grows | first in, first out |
 //! | [`spsc`] | one producer, one consumer, fixed capacity; batches and chunks in place | hands the item back | first in, first out |
+//! | [`deque::Worker`] | one owner, many thieves | grows | the owner's first or last in, first out; thieves first in |
 //! | [`deque::Injector`] | the same, for stealing batches into workers' deques | grows | first in, first out |
-//! | [`deque::bounded`] | ring of one owner and many thieves | hands the item back | first in, first out |
+//! | [`deque::bounded`] | as `deque::Worker`, of fixed capacity | hands the item back | as `deque::Worker` |
 //!
 //! [`ArrayQueue`] and [`SegQueue`] take and give batches, can be closed, and count the races
 //! that were lost on them; [`Queue`] is what they have in common.

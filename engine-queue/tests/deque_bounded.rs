@@ -28,7 +28,9 @@ fn auto_traits() {
 #[derive(Clone, Copy, Debug)]
 enum Op {
     Push,
+    PushBatch(usize),
     Pop,
+    PopBatch(usize),
     PopHalf,
     Steal,
     Batch { limit: usize },
@@ -39,7 +41,9 @@ enum Op {
 fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
         4 => Just(Op::Push),
+        1 => (0..6_usize).prop_map(Op::PushBatch),
         1 => Just(Op::Pop),
+        1 => (0..6_usize).prop_map(Op::PopBatch),
         1 => Just(Op::PopHalf),
         1 => Just(Op::Steal),
         1 => (1..10_usize).prop_map(|limit| Op::Batch { limit }),
@@ -52,19 +56,39 @@ proptest! {
     /// Alone, it is a `VecDeque` with a bound, and no steal says `Retry`.
     #[test]
     fn behaves_as_a_bounded_vecdeque(
+        lifo in any::<bool>(),
+        dest_lifo in any::<bool>(),
         capacity in 1..10_usize,
         dest_capacity in 1..10_usize,
         ops in proptest::collection::vec(op(), 0..200),
     ) {
-        let worker = Worker::new_fifo(capacity);
+        let new = |lifo, capacity| match lifo {
+            true => Worker::new_lifo(capacity),
+            false => Worker::new_fifo(capacity),
+        };
+        let pop = |lifo, model: &mut VecDeque<usize>| match lifo {
+            true => model.pop_back(),
+            false => model.pop_front(),
+        };
+        let worker = new(lifo, capacity);
         let stealer = worker.stealer();
-        let dest = Worker::new_fifo(dest_capacity);
+        let dest = new(dest_lifo, dest_capacity);
         let mut model = VecDeque::new();
         let mut dest_model = VecDeque::new();
         for (n, op) in ops.into_iter().enumerate() {
             let half = model.len().div_ceil(2);
             let room = dest.capacity() - dest_model.len();
             match op {
+                Op::Push if n % 2 == 0 => match worker.push_was_empty(n) {
+                    Ok(was_empty) => {
+                        prop_assert_eq!(was_empty, model.is_empty());
+                        model.push_back(n);
+                    }
+                    Err(back) => {
+                        prop_assert_eq!(back, n);
+                        prop_assert_eq!(model.len(), worker.capacity());
+                    }
+                },
                 Op::Push => match worker.push(n) {
                     Ok(()) => model.push_back(n),
                     Err(back) => {
@@ -72,7 +96,24 @@ proptest! {
                         prop_assert_eq!(model.len(), worker.capacity());
                     }
                 },
-                Op::Pop => prop_assert_eq!(worker.pop(), model.pop_front()),
+                Op::PushBatch(count) => {
+                    let items: Vec<_> = (0..count).map(|k| n * 10 + k).collect();
+                    let mut rest = items.clone();
+                    let moved = count.min(worker.capacity() - model.len());
+                    prop_assert_eq!(worker.push_batch(&mut rest), moved);
+                    prop_assert_eq!(&rest, &items[moved..]);
+                    model.extend(&items[..moved]);
+                }
+                Op::Pop => prop_assert_eq!(worker.pop(), pop(lifo, &mut model)),
+                Op::PopBatch(max) => {
+                    let mut into = vec![n];
+                    let count = worker.pop_batch(&mut into, max);
+                    prop_assert_eq!(count, model.len().min(max));
+                    prop_assert_eq!(into.len(), 1 + count);
+                    for item in &into[1..] {
+                        prop_assert_eq!(Some(*item), pop(lifo, &mut model));
+                    }
+                }
                 Op::PopHalf => {
                     let mut into = Vec::new();
                     prop_assert_eq!(worker.pop_half(&mut into), half);
@@ -86,16 +127,24 @@ proptest! {
                     let moved = half.min(limit).min(room);
                     let expected = if moved == 0 { Steal::Empty } else { Steal::Success(()) };
                     prop_assert_eq!(stealer.steal_batch_with_limit(&dest, limit), expected);
-                    dest_model.extend(model.drain(..moved));
+                    let batch: Vec<_> = model.drain(..moved).collect();
+                    // Both owners pop the batch in the same order.
+                    match lifo == dest_lifo {
+                        true => dest_model.extend(batch),
+                        false => dest_model.extend(batch.into_iter().rev()),
+                    }
                 }
                 Op::BatchAndPop { limit } => {
                     let moved = half.min(limit).min(room + 1);
-                    let mut batch = model.drain(..moved);
-                    let expected = batch.next().map_or(Steal::Empty, Steal::Success);
+                    let mut batch: VecDeque<_> = model.drain(..moved).collect();
+                    let expected = pop(lifo, &mut batch).map_or(Steal::Empty, Steal::Success);
                     prop_assert_eq!(stealer.steal_batch_with_limit_and_pop(&dest, limit), expected);
-                    dest_model.extend(batch);
+                    match lifo == dest_lifo {
+                        true => dest_model.extend(batch),
+                        false => dest_model.extend(batch.into_iter().rev()),
+                    }
                 }
-                Op::PopDest => prop_assert_eq!(dest.pop(), dest_model.pop_front()),
+                Op::PopDest => prop_assert_eq!(dest.pop(), pop(dest_lifo, &mut dest_model)),
             }
             prop_assert_eq!(worker.len(), model.len());
             prop_assert_eq!(stealer.len(), model.len());
@@ -110,10 +159,18 @@ proptest! {
 /// Every item reaches one thread, whatever way it takes.
 #[test]
 fn each_item_once() {
+    each_item_once_from(Worker::new_fifo(16));
+}
+
+#[test]
+fn each_item_once_lifo() {
+    each_item_once_from(Worker::new_lifo(16));
+}
+
+fn each_item_once_from(worker: Worker<Box<usize>>) {
     const ITEMS: usize = if cfg!(miri) { 300 } else { 100_000 };
     const THIEVES: usize = 3;
 
-    let worker = Worker::new_fifo(16);
     let taken: Vec<AtomicUsize> = (0..ITEMS).map(|_| AtomicUsize::new(0)).collect();
     let done = AtomicBool::new(false);
     // Boxed, so that a doubled item is a double free for the sanitizers too.

@@ -1,7 +1,7 @@
 //! Where a batch can go.
 
 #[cfg(target_has_atomic = "64")]
-use super::bounded;
+use super::{Worker, bounded};
 
 /// A worker's deque that stolen batches can be moved to. Sealed: it is for the
 /// types of this crate.
@@ -9,13 +9,33 @@ pub trait Destination<T>: sealed::Destination<T> {}
 
 pub(super) mod sealed {
     pub trait Destination<T> {
-        /// How many items can be appended without failing, at most `wanted`. Holds
-        /// until the owner pushes.
+        /// How many items can be appended, at most `wanted`; room is made for them if it
+        /// can be. Holds until the owner pushes.
         fn room_for(&self, wanted: usize) -> usize;
 
-        /// Appends `item(0)..item(count)` and publishes them at once; `count` is not
-        /// above what `room_for` said.
-        fn append(&self, count: usize, item: impl FnMut(usize) -> T);
+        /// Appends `count` items and publishes them at once, so that the owner pops
+        /// `item(0)` first.
+        ///
+        /// # Safety
+        ///
+        /// `count` is not above what `room_for` said, and the owner has not pushed since.
+        unsafe fn append(&self, count: usize, item: impl FnMut(usize) -> T);
+    }
+}
+
+#[cfg(target_has_atomic = "64")]
+impl<T> Destination<T> for Worker<T> {}
+
+#[cfg(target_has_atomic = "64")]
+impl<T> sealed::Destination<T> for Worker<T> {
+    fn room_for(&self, wanted: usize) -> usize {
+        self.reserve(wanted);
+        wanted
+    }
+
+    unsafe fn append(&self, count: usize, mut item: impl FnMut(usize) -> T) {
+        // SAFETY: by contract.
+        unsafe { Worker::append(self, count as u64, |n| item(n as usize)) };
     }
 }
 
@@ -30,7 +50,7 @@ impl<T> sealed::Destination<T> for bounded::Worker<T> {
         bounded::Worker::room_for(self, wanted) as usize
     }
 
-    fn append(&self, count: usize, mut item: impl FnMut(usize) -> T) {
+    unsafe fn append(&self, count: usize, mut item: impl FnMut(usize) -> T) {
         bounded::Worker::append(self, count as u32, |n| item(n as usize));
     }
 }

@@ -20,13 +20,13 @@ mod tests;
 /// # Example
 ///
 /// ```
-/// use engine_queue::deque::{Injector, Steal, bounded::Worker};
+/// use engine_queue::deque::{Injector, Steal, Worker};
 ///
 /// let injector = Injector::new();
 /// for job in 0..6 {
 ///     injector.push(job);
 /// }
-/// let worker = Worker::new_fifo(256);
+/// let worker = Worker::new_fifo();
 /// assert_eq!(injector.steal_batch_and_pop(&worker), Steal::Success(0));
 /// assert_eq!(worker.pop(), Some(1));
 /// assert_eq!(worker.pop(), Some(2));
@@ -36,10 +36,11 @@ mod tests;
 ///
 /// # Guarantees
 ///
-/// - **Order**: strictly first in, first out, batches included.
+/// - **Order**: strictly first in, first out, batches included: the owner of the
+///   destination pops a batch oldest item first, also when it pops the newest otherwise.
 /// - **Batches**: the older half, rounded up, when everything lies in one block of
 ///   31 items, and otherwise what is left of the oldest block; never more than the
-///   destination has room for, which is asked *before* anything is claimed.
+///   destination has room for. Room is asked for, or made, *before* the claim.
 /// - **Progress, allocation, memory order, unwinding**: those of
 ///   [`SegQueue`](crate::SegQueue), which has the same core; but where that tries
 ///   again, a steal answers [`Steal::Retry`]: after a lost race, and while another
@@ -96,9 +97,9 @@ impl<T> Injector<T> {
         }
     }
 
-    /// Moves a batch to `dest`, in its order.
+    /// Moves a batch to `dest`, a [`Worker`](crate::deque::Worker) or one of fixed capacity.
     ///
-    /// `Empty` also when `dest` is full: then nothing can be moved, and trying again
+    /// `Empty` also when a [`bounded`](crate::deque::bounded) `dest` is full: then nothing can be moved, and trying again
     /// does not help.
     pub fn steal_batch(&self, dest: &impl Destination<T>) -> Steal<()> {
         self.steal_batch_with_limit(dest, BLOCK)
@@ -111,21 +112,20 @@ impl<T> Injector<T> {
     /// If `limit` is zero.
     pub fn steal_batch_with_limit(&self, dest: &impl Destination<T>, limit: usize) -> Steal<()> {
         assert!(limit > 0, "limit must be non-zero");
-        // Before the claim: nothing is claimed that has no place to go.
-        let room = dest.room_for(limit.min(BLOCK));
-        if room == 0 {
+        // Before the claim: nothing is claimed that has no place to go. Room for one is
+        // asked for first, because a claim has at least one item.
+        if dest.room_for(1) == 0 {
             return Steal::Empty;
         }
-        let mut races = LostRaces::new();
-        match self
-            .list
-            .claim(&mut races, |len, next| share(len, next).min(room))
-        {
+        let count = |len, next| dest.room_for(share(len, next).min(limit));
+        match self.list.claim(&mut LostRaces::new(), count) {
             Attempt::Claimed(claim) => {
-                dest.append(claim.count(), |n| {
+                let item = |n| {
                     // SAFETY: `append` asks once for each of `0..count`.
                     unsafe { claim.take(n) }
-                });
+                };
+                // SAFETY: a claim has what `count` said, or one.
+                unsafe { dest.append(claim.count(), item) };
                 Steal::Success(())
             }
             Attempt::Empty => Steal::Empty,
@@ -151,19 +151,17 @@ impl<T> Injector<T> {
     ) -> Steal<T> {
         assert!(limit > 0, "limit must be non-zero");
         // Before the claim: nothing is claimed that has no place to go.
-        let room = 1 + dest.room_for(limit.min(BLOCK) - 1);
-        let mut races = LostRaces::new();
-        match self
-            .list
-            .claim(&mut races, |len, next| share(len, next).min(room))
-        {
+        let count = |len, next| 1 + dest.room_for(share(len, next).min(limit) - 1);
+        match self.list.claim(&mut LostRaces::new(), count) {
             Attempt::Claimed(claim) => {
                 // SAFETY: a claim has at least one item; this one is taken once.
                 let first = unsafe { claim.take(0) };
-                dest.append(claim.count() - 1, |n| {
+                let item = |n| {
                     // SAFETY: `append` asks once for each of `0..count - 1`.
                     unsafe { claim.take(n + 1) }
-                });
+                };
+                // SAFETY: a claim has what `count` said.
+                unsafe { dest.append(claim.count() - 1, item) };
                 Steal::Success(first)
             }
             Attempt::Empty => Steal::Empty,

@@ -68,14 +68,22 @@ impl<T> Steal<T> {
         }
     }
 
-    /// The same outcome with what `f` makes of the payload.
+    /// What `next` makes of the payload of a success.
     #[cfg(target_has_atomic = "64")]
-    pub(crate) fn map<U>(self, f: impl FnOnce(T) -> U) -> Steal<U> {
+    #[inline]
+    pub(crate) fn and_then<U>(self, next: impl FnOnce(T) -> Steal<U>) -> Steal<U> {
         match self {
-            Self::Success(taken) => Steal::Success(f(taken)),
+            Self::Success(taken) => next(taken),
             Self::Empty => Steal::Empty,
             Self::Retry => Steal::Retry,
         }
+    }
+
+    /// The same outcome with what `f` makes of the payload.
+    #[cfg(target_has_atomic = "64")]
+    #[inline]
+    pub(crate) fn map<U>(self, f: impl FnOnce(T) -> U) -> Steal<U> {
+        self.and_then(|taken| Steal::Success(f(taken)))
     }
 }
 

@@ -1,8 +1,10 @@
 //! A ring of fixed capacity: one owner pushes and pops, thieves book what they
 //! take.
 //!
-//! Items lie inline in one allocation. A push is a plain store, a pop one
-//! compare-and-swap, a steal of any number of items two read-modify-writes.
+//! Items lie inline in one allocation. A push is a plain store. The owner pops the oldest
+//! item by one compare-and-swap, or the newest by a store and a fence. A steal is two
+//! read-modify-writes, for any number of items from an owner that pops the oldest, and one
+//! more for each further item from one that pops the newest.
 //!
 //! # Example
 //!
@@ -38,17 +40,18 @@
 //!
 //! # Guarantees
 //!
-//! - **Order**: first in, first out, for the owner and for thieves.
+//! - **Order**: thieves take the oldest item; the owner too, or the newest, as the worker
+//!   was made. A batch keeps, in the destination, the order of its source's owner.
 //! - **Exactly once**: each item is popped or stolen once, or dropped with the
 //!   last handle. No item is read while another thread may write its slot, so
 //!   this is sound for every `T`.
-//! - **Progress**: `push` is wait-free. `pop` and `pop_half` retry only when a
-//!   thief succeeded. A thief never waits: it answers `Retry` when another thief
+//! - **Progress**: `push` is wait-free. `pop`, `pop_batch` and `pop_half` retry only when a
+//!   thief succeeded or finished. A thief never waits: it answers `Retry` when another thief
 //!   is at work or was faster. A thief that is stopped in the middle of a steal
 //!   makes the other thieves answer `Retry`, and keeps its slots and those popped
 //!   since from being pushed to (the ring may look full), until it runs again; it
 //!   never stops the owner from popping.
-//! - **Allocation**: one, at construction; `pop_half` may grow its `Vec`.
+//! - **Allocation**: one, at construction; `pop_batch` and `pop_half` may grow their `Vec`.
 //! - **Unwinding**: no code of the user runs inside. When the drop of an item
 //!   panics while the ring is dropped, the others are still dropped.
 //! - **Positions** have 44 bits. A thief that is stopped between its look at the
@@ -71,13 +74,16 @@
 //! The booking of a range by a second counter is that of the run queue of tokio's
 //! multi-threaded scheduler, also found in the crate `st3`. Packing the distance
 //! instead of the second counter makes the release one `fetch_and` and leaves the
-//! positions more bits.
+//! positions more bits. The owner that pops the newest item is that of Chase and Lev's
+//! deque, with the fences of Lê et al. (PPoPP 2013).
 
 mod head;
 mod ring;
 mod stealer;
 mod worker;
 
+#[cfg(test)]
+mod lifo_model;
 #[cfg(test)]
 mod model;
 #[cfg(all(test, not(any(engine_loom, engine_shuttle))))]

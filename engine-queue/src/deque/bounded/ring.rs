@@ -7,15 +7,17 @@ use core::iter;
 use core::mem::MaybeUninit;
 
 use engine_atomic::CachePadded;
-use engine_atomic::sync::atomic::{AtomicU32, AtomicU64, Ordering::*};
+use engine_atomic::sync::atomic::{AtomicU32, AtomicU64, Ordering::*, fence};
 use engine_atomic::sync::cell::UnsafeCell;
 
 use super::head::Head;
 use crate::deque::Steal;
+use crate::deque::flavor::Flavor;
 use crate::drop_all::drop_all;
 
 /// The largest capacity.
 pub const MAX_CAPACITY: usize = 1 << 19;
+const MAX_LEN: u32 = MAX_CAPACITY as u32;
 
 type Slot<T> = UnsafeCell<MaybeUninit<T>>;
 
@@ -26,6 +28,9 @@ type Slot<T> = UnsafeCell<MaybeUninit<T>>;
 /// | `steal..real` | an item that is being moved out, or nothing any more | whoever claimed it, once; the owner may not write |
 /// | `real..tail` | an item | nobody, before claiming it by a CAS on `head` |
 /// | `tail..steal + capacity` | nothing | the owner, to write |
+///
+/// The owner of a LIFO ring moves the tail back, below the newest item, to pop that: then
+/// it claims nothing, unless the item is the last.
 pub(super) struct Ring<T> {
     /// A [`Head`]: changed by RMWs only.
     head: CachePadded<AtomicU64>,
@@ -184,6 +189,86 @@ impl<T> Ring<T> {
         }
     }
 
+    /// Takes the newest item, for the owner of a LIFO ring, by moving the tail back.
+    ///
+    /// # Safety
+    ///
+    /// The caller is the owner, of a ring from which thieves take one item a claim.
+    pub(super) unsafe fn pop_newest(&self, seen: &Cell<Head>) -> Option<T> {
+        let tail = self.tail();
+        // Relaxed: what the owner sees of the front may be too low, but never too high:
+        // empty now is empty until it pushes.
+        if tail == Head(self.head.load(Relaxed)).real() {
+            return None;
+        }
+        let newest = tail.wrapping_sub(1);
+        let head = self.move_tail_back(newest);
+        if newest.wrapping_sub(head.real()).cast_signed() > 0 {
+            // SAFETY: (1) out of the reach of thieves: one that has the front at `newest`
+            // later sees our tail; (2) once: the tail is below it; (3) the owner is here.
+            return Some(unsafe { self.take(newest) });
+        }
+        // The last item, or none.
+        let claimed = self.claim_last(seen, head, newest);
+        // SAFETY: (1) claimed; (2) once; (3) the owner is here.
+        let item = claimed.then(|| unsafe { self.take(newest) });
+        // Release: as in `publish`. Whoever has the item, the front is above it now.
+        self.tail.store(tail, Release);
+        item
+    }
+
+    /// Takes `count` of the newest items from the reach of thieves at once, for the owner of
+    /// a LIFO ring: the first position, unless there are not more than `count`.
+    ///
+    /// # Safety
+    ///
+    /// (1) The caller is the owner, of a ring from which thieves take one item a claim;
+    /// (2) it takes each of the positions before it writes again.
+    pub(super) unsafe fn take_back(&self, count: u32) -> Option<u32> {
+        let tail = self.tail();
+        let first = tail.wrapping_sub(count);
+        let head = self.move_tail_back(first);
+        if first.wrapping_sub(head.real()).cast_signed() > 0 {
+            return Some(first);
+        }
+        // Nothing was written meanwhile, and nobody claimed above `first` without having
+        // seen the old tail: the items are where they were.
+        // Release: as in `publish`.
+        self.tail.store(tail, Release);
+        None
+    }
+
+    /// Moves the tail back to `tail`, for the owner of a LIFO ring; the head after that.
+    fn move_tail_back(&self, tail: u32) -> Head {
+        // Release: as in `publish`: whatever tail a thief acquires, the slots below it are
+        // written.
+        self.tail.store(tail, Release);
+        // Dekker, with the fence in `fenced_len`: see there.
+        fence(SeqCst);
+        self.head()
+    }
+
+    /// Claims the last item, at `last`, for the owner of a LIFO ring.
+    fn claim_last(&self, seen: &Cell<Head>, mut head: Head, last: u32) -> bool {
+        // Again only when a thief has finished meanwhile: that leaves the front alone.
+        while head.real() == last {
+            let next = head.popped(1);
+            // {real, lag} -> {real + 1, lag == 0 ? 0 : lag + 1}
+            // Release, and Acquire on failure: as in `claim`.
+            match self
+                .head
+                .compare_exchange_weak(head.0, next.0, Release, Acquire)
+            {
+                Ok(_) => {
+                    seen.set(next);
+                    return true;
+                }
+                Err(now) => head = Head(now),
+            }
+        }
+        false
+    }
+
     /// Moves out one item.
     ///
     /// # Safety
@@ -203,38 +288,92 @@ impl<T> Ring<T> {
     // ----------------------------------------------------------------- thieves
 
     /// Claims the older half of the items, rounded up, at most `max`, for a thief.
-    pub(super) fn book(&self, max: u32) -> Steal<Booking<'_, T>> {
+    pub(super) fn book(&self, flavor: Flavor, max: u32) -> Steal<Booking<'_, T>> {
         debug_assert!(max != 0);
         // Relaxed: the CAS verifies it, and a tail that is older or newer than this
         // is recognised below.
         let head = Head(self.head.load(Relaxed));
-        // Acquire: the items before this tail are written; pairs with the Release
-        // store in `publish`.
-        let tail = self.tail.load(Acquire);
-        let len = tail.wrapping_sub(head.real());
+        let len = match flavor {
+            Flavor::Lifo => self.fenced_len(head),
+            // Without a fence: the tail never goes back, so what it shows is there. Only
+            // "empty" needs to be new.
+            // Acquire: as in `fenced_len`.
+            Flavor::Fifo => match self.tail.load(Acquire).wrapping_sub(head.real()) {
+                0 => self.fenced_len(head),
+                len => len,
+            },
+        };
         if len == 0 {
             return Steal::Empty;
         }
-        // Either another thief is at work, or the two loads do not belong together:
-        // then the head has moved.
+        // Another thief is at work; or the two loads do not belong together, and then the
+        // head has moved; or the owner of a LIFO ring finds that its last item is taken.
         if head.is_booked() || len > self.capacity() {
             return Steal::Retry;
         }
-        let count = (len - len / 2).min(max);
+        let wanted = (len - len / 2).min(max);
+        let count = match flavor {
+            Flavor::Fifo => wanted,
+            Flavor::Lifo => 1,
+        };
+        let mut booked = head.booked(count);
         // {real, 0} -> {real + count, count}
         // Relaxed: what is in the slots came with the tail. They have not been
-        // written since: that takes a pop, which changes the head for good.
-        match self
+        // written since: that takes a pop, which changes the head for good, or moves the
+        // tail back, which the fence is about.
+        if self
             .head
-            .compare_exchange(head.0, head.booked(count).0, Relaxed, Relaxed)
+            .compare_exchange(head.0, booked.0, Relaxed, Relaxed)
+            .is_err()
         {
-            Ok(_) => Steal::Success(Booking {
-                ring: self,
-                first: head.real(),
-                count,
-            }),
-            Err(_) => Steal::Retry,
+            return Steal::Retry;
         }
+        if flavor == Flavor::Lifo {
+            // One claim for each: the owner takes the newest without one, so between our
+            // look and our claim there may be any number fewer.
+            while booked.lag() < wanted {
+                // The owner moves only the front now, and that by taking the last item.
+                if !matches!(self.fenced_len(booked), 1..=MAX_LEN) {
+                    break;
+                }
+                let next = booked.popped(1);
+                // {real, n} -> {real + 1, n + 1}
+                // Relaxed: as above.
+                if self
+                    .head
+                    .compare_exchange(booked.0, next.0, Relaxed, Relaxed)
+                    .is_err()
+                {
+                    break;
+                }
+                booked = next;
+            }
+        }
+        Steal::Success(Booking {
+            ring: self,
+            first: head.real(),
+            count: booked.lag(),
+        })
+    }
+
+    /// How many items there are from the front of `head` on, which the caller has loaded or
+    /// stored; more than the capacity if the two do not belong together.
+    fn fenced_len(&self, head: Head) -> u32 {
+        // In a LIFO ring Dekker, with the fence in `move_tail_back`. The owner moves the
+        // tail back to p, fences, loads the head; a thief has the front at p, fences, loads
+        // the tail. If the owner's fence is first, the tail below is p or what was pushed
+        // after, and the thief does not take what the owner has popped. If ours is first,
+        // the owner sees the front at p, and takes p by a claim of its own.
+        // (`the_last_item_is_taken_once`)
+        //
+        // In all rings, so that "empty" is not an old value: of this fence and the one
+        // that a thread runs after its push, one is first: if theirs, we see the push; if
+        // ours, whatever they load after their fence sees what we did before.
+        // (`push_was_empty_misses_nobody`)
+        fence(SeqCst);
+        // Acquire: the items before this tail are written; pairs with the Release
+        // store in `publish`.
+        self.tail.load(Acquire).wrapping_sub(head.real())
     }
 }
 

@@ -1,42 +1,49 @@
 //! The thieves' end.
 
 use core::fmt;
+use core::panic::{RefUnwindSafe, UnwindSafe};
 
 use engine_atomic::sync::Arc;
 
 use super::Worker;
 use super::ring::Ring;
-use crate::deque::Steal;
-
-/// The most items of a batch without a limit of its own, as in crossbeam: while a
-/// thief moves items the others are turned away, so one steal must not take long.
-const MAX_BATCH: usize = 32;
+use crate::deque::flavor::Flavor;
+use crate::deque::{MAX_BATCH, Steal};
 
 /// A thief's end of a bounded deque: it takes the oldest items.
 ///
 /// `Clone`, `Send` and `Sync`. See the [module](super) for example and
 /// guarantees.
 ///
-/// One thief at a time is at work: the others answer [`Steal::Retry`] meanwhile.
+/// One thief at a time is at work: the others answer [`Steal::Retry`] meanwhile. So a
+/// batch without a limit is no more than 32 items.
+///
+/// A batch arrives so that the owner of the destination pops its items in the order in
+/// which the owner of the source would have.
 pub struct Stealer<T> {
     ring: Arc<Ring<T>>,
+    flavor: Flavor,
 }
 
+// No code of the user runs in here, so no panic can leave a deque half changed.
+impl<T> UnwindSafe for Stealer<T> {}
+impl<T> RefUnwindSafe for Stealer<T> {}
+
 impl<T> Stealer<T> {
-    pub(super) fn new(ring: Arc<Ring<T>>) -> Self {
-        Self { ring }
+    pub(super) fn new(ring: Arc<Ring<T>>, flavor: Flavor) -> Self {
+        Self { ring, flavor }
     }
 
     /// Takes the oldest item.
     pub fn steal(&self) -> Steal<T> {
-        self.ring.book(1).map(|booking| {
+        self.ring.book(self.flavor, 1).map(|booking| {
             // SAFETY: a booking has at least one item; it is taken once.
             unsafe { booking.take(0) }
         })
     }
 
-    /// Moves the older half of the items, rounded up, to `dest`, in their order: at
-    /// most 32, and as many as `dest` has room for.
+    /// Moves the older half of the items, rounded up, to `dest`: at most 32, and as many
+    /// as `dest` has room for.
     ///
     /// `Empty` also when `dest` is full: then nothing can be moved, and trying
     /// again does not help. Stealing from oneself moves nothing; it is a `Success`
@@ -55,10 +62,12 @@ impl<T> Stealer<T> {
         self.batch(dest, self.clamp(limit))
     }
 
-    /// Takes the oldest item and moves the rest of the older half, rounded up, to
-    /// `dest`, in their order: at most 32 together, and as many as `dest` has room for.
+    /// Takes one item and moves the rest of the older half, rounded up, to `dest`: at most
+    /// 32 together, and as many as `dest` has room for.
     ///
-    /// Stealing from oneself is a `pop`.
+    /// The one that is returned is the one that the owner of `dest` would have popped
+    /// first: the oldest item, or from a LIFO worker the newest of the batch. Stealing from
+    /// oneself is a `pop`.
     pub fn steal_batch_and_pop(&self, dest: &Worker<T>) -> Steal<T> {
         self.batch_and_pop(dest, self.clamp(MAX_BATCH))
     }
@@ -103,10 +112,10 @@ impl<T> Stealer<T> {
         if room == 0 {
             return Steal::Empty;
         }
-        self.ring.book(room).map(|booking| {
+        self.ring.book(self.flavor, room).map(|booking| {
             dest.append(booking.count, |n| {
                 // SAFETY: `append` asks once for each of `0..count`.
-                unsafe { booking.take(n) }
+                unsafe { booking.take(self.in_order(n, booking.count)) }
             });
         })
     }
@@ -116,27 +125,39 @@ impl<T> Stealer<T> {
             return dest.pop().map_or(Steal::Empty, Steal::Success);
         }
         let room = dest.room_for(limit - 1);
-        self.ring.book(room + 1).map(|booking| {
+        self.ring.book(self.flavor, room + 1).map(|booking| {
+            let nth = |n| self.in_order(n, booking.count);
             // SAFETY: a booking has at least one item; this one is taken once.
-            let first = unsafe { booking.take(0) };
+            let first = unsafe { booking.take(nth(0)) };
             dest.append(booking.count - 1, |n| {
                 // SAFETY: `append` asks once for each of `0..count - 1`.
-                unsafe { booking.take(n + 1) }
+                unsafe { booking.take(nth(n + 1)) }
             });
             first
         })
     }
 }
 
+impl<T> Stealer<T> {
+    /// Which of `count` booked items this deque's owner would have popped as the `n`th.
+    fn in_order(&self, n: u32, count: u32) -> u32 {
+        match self.flavor {
+            Flavor::Fifo => n,
+            Flavor::Lifo => count - 1 - n,
+        }
+    }
+}
+
 impl<T> Clone for Stealer<T> {
     fn clone(&self) -> Self {
-        Self::new(self.ring.clone())
+        Self::new(self.ring.clone(), self.flavor)
     }
 }
 
 impl<T> fmt::Debug for Stealer<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Stealer")
+            .field("flavor", &self.flavor)
             .field("len", &self.len())
             .field("capacity", &self.ring.capacity())
             .field("thief_at_work", &self.ring.is_booked())

@@ -10,6 +10,7 @@ use super::head::Head;
 use super::ring::Ring;
 use super::{MAX_CAPACITY, Worker};
 use crate::deque::Steal;
+use crate::deque::flavor::Flavor;
 
 /// Just before both counters wrap: the tail at 2^32, the head at 2^44.
 const WRAPPING: u64 = u64::MAX - 2;
@@ -153,6 +154,52 @@ fn batches_stop_at_the_limit_and_at_the_room() {
 }
 
 #[test]
+fn a_lifo_owner_pops_the_newest_across_the_wrap() {
+    let worker = Worker::with(Flavor::Lifo, 4, WRAPPING);
+    for item in 0..20 {
+        worker.push(item).unwrap();
+        worker.push(item + 100).unwrap();
+        worker.push(item + 200).unwrap();
+        assert_eq!(worker.stealer().steal(), Steal::Success(item));
+        assert_eq!(drain(&worker), [item + 200, item + 100]);
+        assert_eq!((worker.pop(), worker.len()), (None, 0));
+    }
+    assert_eq!(worker.spare_capacity(), 4);
+}
+
+/// A thief at work keeps its slots from a LIFO owner too, also the last item that the
+/// owner claims behind it.
+#[test]
+fn a_lifo_owner_and_a_stalled_thief() {
+    let ring: Ring<u32> = Ring::new(4, WRAPPING);
+    for item in 0..3 {
+        let tail = ring.tail();
+        // SAFETY: one thread, an empty ring of four.
+        unsafe { ring.write(tail, item) };
+        // SAFETY: written above.
+        unsafe { ring.publish(tail.wrapping_add(1)) };
+    }
+    let seen = std::cell::Cell::new(ring.head());
+    let free = ring.head().steal();
+    let booking = match ring.book(Flavor::Lifo, 9) {
+        Steal::Success(booking) => booking,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(booking.count, 2, "the older half, one claim each");
+    // SAFETY: one thread.
+    let pop = || unsafe { ring.pop_newest(&seen) };
+    assert_eq!(pop(), Some(2));
+    assert_eq!(pop(), None);
+    assert_eq!(ring.head().steal(), free, "popped behind a booking");
+    for n in 0..2 {
+        // SAFETY: booked, each once.
+        assert_eq!(unsafe { booking.take(n) }, n);
+    }
+    drop(booking);
+    assert_eq!(ring.head().steal(), free.wrapping_add(3));
+}
+
+#[test]
 #[should_panic(expected = "limit must be non-zero")]
 fn limit_zero() {
     let (victim, dest) = (filled(2, 0..1), filled(2, 0..0));
@@ -199,12 +246,12 @@ fn a_stalled_thief() {
     }
     let seen = std::cell::Cell::new(ring.head());
     let free = ring.head().steal();
-    let booking = match ring.book(4) {
+    let booking = match ring.book(Flavor::Fifo, 4) {
         Steal::Success(booking) => booking,
         other => panic!("{other:?}"),
     };
     assert_eq!(booking.count, 2);
-    assert!(ring.book(1).is_retry());
+    assert!(ring.book(Flavor::Fifo, 1).is_retry());
     assert_eq!(ring.len(), 2);
     // SAFETY: one thread; the item is taken next.
     let (position, count) = unsafe { ring.claim(&seen, |_| 1) }.unwrap();
@@ -218,7 +265,7 @@ fn a_stalled_thief() {
     }
     drop(booking);
     assert_eq!(ring.head().steal(), free.wrapping_add(3));
-    assert!(ring.book(1).is_success());
+    assert!(ring.book(Flavor::Fifo, 1).is_success());
 }
 
 #[test]
@@ -293,10 +340,10 @@ fn debug_decodes() {
     let worker = filled(2, 0..1);
     assert_eq!(
         format!("{worker:?}"),
-        "Worker { len: 1, capacity: 2, thief_at_work: false }"
+        "Worker { flavor: Fifo, len: 1, capacity: 2, thief_at_work: false }"
     );
     assert_eq!(
         format!("{:?}", worker.stealer()),
-        "Stealer { len: 1, capacity: 2, thief_at_work: false }"
+        "Stealer { flavor: Fifo, len: 1, capacity: 2, thief_at_work: false }"
     );
 }

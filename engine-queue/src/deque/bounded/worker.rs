@@ -3,12 +3,15 @@
 use alloc::vec::Vec;
 use core::cell::Cell;
 use core::fmt;
+use core::panic::{RefUnwindSafe, UnwindSafe};
 
 use engine_atomic::sync::Arc;
+use engine_atomic::sync::atomic::{Ordering::*, fence};
 
 use super::Stealer;
 use super::head::Head;
 use super::ring::Ring;
+use crate::deque::flavor::Flavor;
 
 /// The owner's end of a bounded deque: it pushes and pops.
 ///
@@ -23,7 +26,12 @@ pub struct Worker<T> {
     /// thieves write, and a pop writes it at once. What is written lies within one
     /// capacity of its `steal`. Also what makes a worker `!Sync`.
     seen: Cell<Head>,
+    flavor: Flavor,
 }
+
+// No code of the user runs in here, so no panic can leave a deque half changed.
+impl<T> UnwindSafe for Worker<T> {}
+impl<T> RefUnwindSafe for Worker<T> {}
 
 impl<T> Worker<T> {
     /// An empty deque whose owner pops the oldest item first.
@@ -40,11 +48,26 @@ impl<T> Worker<T> {
         Self::starting_at(capacity, 0)
     }
 
+    /// An empty deque whose owner pops the newest item first; thieves take the oldest.
+    ///
+    /// # Panics
+    ///
+    /// As [`new_fifo`](Self::new_fifo).
+    #[must_use]
+    pub fn new_lifo(capacity: usize) -> Self {
+        Self::with(Flavor::Lifo, capacity, 0)
+    }
+
     /// As [`new_fifo`](Self::new_fifo), with the counters at `start`.
     pub(crate) fn starting_at(capacity: usize, start: u64) -> Self {
+        Self::with(Flavor::Fifo, capacity, start)
+    }
+
+    /// An empty deque with the counters at `start`.
+    pub(in crate::deque) fn with(flavor: Flavor, capacity: usize, start: u64) -> Self {
         let ring = Arc::new(Ring::new(capacity, start));
         let seen = Cell::new(ring.head());
-        Self { ring, seen }
+        Self { ring, seen, flavor }
     }
 
     /// Appends `item`. A plain store: no read-modify-write, no fence.
@@ -52,6 +75,7 @@ impl<T> Worker<T> {
     /// # Errors
     ///
     /// Hands the item back when the deque is full.
+    #[inline]
     pub fn push(&self, item: T) -> Result<(), T> {
         let tail = self.ring.tail();
         if self.room(tail, 1) == 0 {
@@ -64,16 +88,88 @@ impl<T> Worker<T> {
         Ok(())
     }
 
-    /// Takes the oldest item.
+    /// As [`push`](Self::push); says whether the deque was empty. Costs a fence.
+    ///
+    /// This is for waking thieves that sleep. `false` means: when this item could
+    /// already be stolen, an older one was still there. Whoever takes that one finds
+    /// this one at its next look. So if thieves look until there is nothing before they
+    /// sleep, an answer of `false` needs no wake-up. `true` means that no older item
+    /// was there at that time; this one may be taken by then.
+    ///
+    /// # Errors
+    ///
+    /// Hands the item back when the deque is full.
+    pub fn push_was_empty(&self, item: T) -> Result<bool, T> {
+        self.push(item)?;
+        // Dekker, with the fence in `Ring::fenced_len`. Either our fence is first, and a
+        // thief that fences later sees the tail; or the thief's is, and we see the claim it
+        // made before. (`push_was_empty_misses_nobody`)
+        fence(SeqCst);
+        self.seen.set(self.ring.head());
+        let len = self.ring.tail().wrapping_sub(self.seen.get().real());
+        Ok(len <= 1)
+    }
+
+    /// Appends items from the front of `items`, as many as there is room for, as if each
+    /// was pushed in turn but published at once; returns how many. The rest stays.
+    pub fn push_batch(&self, items: &mut Vec<T>) -> usize {
+        let tail = self.ring.tail();
+        let wanted = items.len().min(self.capacity()) as u32;
+        let count = self.room(tail, wanted).min(wanted);
+        for (n, item) in (0..count).zip(items.drain(..count as usize)) {
+            // SAFETY: (1) `&self` of a `!Sync` handle is the owner; (2) there is room
+            // for `count`.
+            unsafe { self.ring.write(tail.wrapping_add(n), item) };
+        }
+        // SAFETY: (1) as above; (2) all of these are written.
+        unsafe { self.ring.publish(tail.wrapping_add(count)) };
+        count as usize
+    }
+
+    /// Takes the oldest item, or the newest of a [`new_lifo`](Self::new_lifo) owner.
+    #[inline]
     pub fn pop(&self) -> Option<T> {
+        if self.flavor == Flavor::Lifo {
+            // SAFETY: (1) `&self` of a `!Sync` handle is the owner; LIFO.
+            return unsafe { self.ring.pop_newest(&self.seen) };
+        }
         // SAFETY: (1) `&self` of a `!Sync` handle is the owner; (2) it is taken next.
         let (first, _) = unsafe { self.ring.claim(&self.seen, |_| 1) }?;
         // SAFETY: (1) claimed; (2) once; (3) the owner is here.
         Some(unsafe { self.ring.take(first) })
     }
 
-    /// Moves the older half of the items, rounded up, to the end of `into`, in
-    /// their order and with one claim; returns how many.
+    /// Takes up to `max` items, in the order of as many pops, to the end of `into`;
+    /// returns how many.
+    ///
+    /// A [`new_fifo`](Self::new_fifo) owner makes one claim for them, a
+    /// [`new_lifo`](Self::new_lifo) owner one fence, and one more for each when no more
+    /// than `max` are there.
+    pub fn pop_batch(&self, into: &mut Vec<T>, max: usize) -> usize {
+        let max = max.min(self.len()) as u32;
+        // Unwind: nothing is claimed yet, should the vector be unable to grow.
+        into.reserve(max as usize);
+        if self.flavor == Flavor::Fifo {
+            return self.take_oldest(into, |len| len.min(max));
+        }
+        // SAFETY: (1) `&self` of a `!Sync` handle is the owner; LIFO; (2) all are taken
+        // next.
+        if let Some(first) = unsafe { self.ring.take_back(max) } {
+            for n in (0..max).rev() {
+                // SAFETY: (1) out of the reach of thieves; (2) each once; (3) the owner is
+                // here.
+                let item = unsafe { self.ring.take(first.wrapping_add(n)) };
+                into.push(item);
+            }
+            return max as usize;
+        }
+        let before = into.len();
+        into.extend((0..max).map_while(|_| self.pop()));
+        into.len() - before
+    }
+
+    /// Moves the older half of the items, rounded up, to the end of `into`, the oldest
+    /// first and with one claim; returns how many.
     ///
     /// This is how a full deque makes room: what overflows goes elsewhere in one
     /// piece.
@@ -82,9 +178,15 @@ impl<T> Worker<T> {
         // Unwind: nothing is claimed yet, should the vector be unable to grow. The
         // number of items only falls until the claim: thieves take, nobody adds.
         into.reserve(half(self.ring.len()) as usize);
+        self.take_oldest(into, half)
+    }
+
+    /// Moves the oldest items to the end of `into`, with one claim for as many as `count_of`
+    /// says, of those that there are; `into` has room for them.
+    fn take_oldest(&self, into: &mut Vec<T>, count_of: impl Fn(u32) -> u32) -> usize {
         // SAFETY: (1) `&self` of a `!Sync` handle is the owner; (2) all are taken
         // next.
-        let Some((first, count)) = (unsafe { self.ring.claim(&self.seen, half) }) else {
+        let Some((first, count)) = (unsafe { self.ring.claim(&self.seen, count_of) }) else {
             return 0;
         };
         for n in 0..count {
@@ -98,7 +200,7 @@ impl<T> Worker<T> {
     /// A handle that steals from this deque.
     #[must_use]
     pub fn stealer(&self) -> Stealer<T> {
-        Stealer::new(self.ring.clone())
+        Stealer::new(self.ring.clone(), self.flavor)
     }
 
     /// How many items the deque can hold.
@@ -139,8 +241,8 @@ impl<T> Worker<T> {
         room(self.seen.get())
     }
 
-    /// Appends `count` items, `item(0)` first, and publishes them at once. `item`
-    /// is never code of the user.
+    /// Appends `count` items and publishes them at once, so that the owner pops `item(0)`
+    /// first. `item` is never code of the user.
     ///
     /// # Panics
     ///
@@ -149,9 +251,13 @@ impl<T> Worker<T> {
         let tail = self.ring.tail();
         assert!(self.room(tail, count) >= count, "appending beyond the room");
         for n in 0..count {
+            let behind = match self.flavor {
+                Flavor::Fifo => n,
+                Flavor::Lifo => count - 1 - n,
+            };
             // SAFETY: (1) `&self` of a `!Sync` handle is the owner; (2) there is room
             // for `count`.
-            unsafe { self.ring.write(tail.wrapping_add(n), item(n)) };
+            unsafe { self.ring.write(tail.wrapping_add(behind), item(n)) };
         }
         // SAFETY: (1) as above; (2) all of these are written.
         unsafe { self.ring.publish(tail.wrapping_add(count)) };
@@ -172,6 +278,7 @@ impl<T> Worker<T> {
 impl<T> fmt::Debug for Worker<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Worker")
+            .field("flavor", &self.flavor)
             .field("len", &self.len())
             .field("capacity", &self.capacity())
             .field("thief_at_work", &self.ring.is_booked())
