@@ -9,17 +9,76 @@ use std::vec;
 use std::vec::Vec;
 
 use engine_atomic::futex;
-use engine_atomic::sync::atomic::{AtomicU32, Ordering::*};
+use engine_atomic::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering::*};
 use engine_atomic::sync::{Arc, thread};
 use testkit::model::{Budget, check, check_large};
 
 use super::Waitable;
-use crate::{ArrayQueue, PopError, PushError, SegQueue};
+use crate::{ArrayQueue, PopError, PushError, Queue, SegQueue};
 
-type Bounded = Arc<Waitable<ArrayQueue<usize>>>;
+/// A queue of one slot with no fence and no more ordering than it must have: what it lacks,
+/// the waiting has to have.
+struct Slot {
+    item: AtomicUsize,
+    closed: AtomicBool,
+}
 
-fn bounded(capacity: usize) -> Bounded {
-    Arc::new(Waitable::new(ArrayQueue::new(capacity)))
+const EMPTY: usize = 0;
+
+impl Queue for Slot {
+    type Item = usize;
+
+    fn try_push(&self, item: usize) -> Result<(), PushError<usize>> {
+        if self.closed.load(Relaxed) {
+            return Err(PushError::Closed(item));
+        }
+        // A load first: unlike a failed compare-and-swap, it may see an old value.
+        if self.item.load(Relaxed) != EMPTY {
+            return Err(PushError::Full(item));
+        }
+        self.item
+            .compare_exchange(EMPTY, item, Relaxed, Relaxed)
+            .map_err(|_| PushError::Full(item))?;
+        Ok(())
+    }
+
+    fn try_pop(&self) -> Result<usize, PopError> {
+        if self.item.load(Relaxed) != EMPTY {
+            let item = self.item.swap(EMPTY, Relaxed);
+            if item != EMPTY {
+                return Ok(item);
+            }
+        }
+        match self.closed.load(Relaxed) {
+            true => Err(PopError::Closed),
+            false => Err(PopError::Empty),
+        }
+    }
+
+    fn close(&self) -> bool {
+        !self.closed.swap(true, Relaxed)
+    }
+
+    fn is_closed(&self) -> bool {
+        self.closed.load(Relaxed)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.item.load(Relaxed) == EMPTY
+    }
+
+    fn is_full(&self) -> bool {
+        !self.is_empty()
+    }
+}
+
+type Shared<Q> = Arc<Waitable<Q>>;
+
+fn slot(item: usize) -> Shared<Slot> {
+    Arc::new(Waitable::new(Slot {
+        item: AtomicUsize::new(item),
+        closed: AtomicBool::new(false),
+    }))
 }
 
 /// A waker that wakes a thread which polls; std's `Arc`, because `Wake` asks for it.
@@ -59,10 +118,13 @@ fn poll_and_drop<F: Future>(future: F) -> Option<F::Output> {
     }
 }
 
-fn spawn<R: Send + 'static>(
-    queue: &Bounded,
-    f: impl FnOnce(&Bounded) -> R + Send + 'static,
-) -> thread::JoinHandle<R> {
+fn spawn<Q: Queue + Send + Sync + 'static, R: Send + 'static>(
+    queue: &Shared<Q>,
+    f: impl FnOnce(&Waitable<Q>) -> R + Send + 'static,
+) -> thread::JoinHandle<R>
+where
+    Q::Item: Send,
+{
     let queue = queue.clone();
     thread::spawn(move || f(&queue))
 }
@@ -73,7 +135,7 @@ fn a_push_between_look_and_sleep() {
         "a_push_between_look_and_sleep",
         Budget::exhaustive(),
         || {
-            let queue = bounded(1);
+            let queue = slot(EMPTY);
             let waiter = spawn(&queue, |queue| queue.pop_wait());
             queue.try_push(1).unwrap();
             assert_eq!(waiter.join().unwrap(), Some(1));
@@ -84,8 +146,7 @@ fn a_push_between_look_and_sleep() {
 #[test]
 fn a_pop_between_look_and_sleep() {
     check("a_pop_between_look_and_sleep", Budget::exhaustive(), || {
-        let queue = bounded(1);
-        queue.try_push(1).unwrap();
+        let queue = slot(1);
         let waiter = spawn(&queue, |queue| queue.push_wait(2));
         assert_eq!(queue.try_pop(), Ok(1));
         assert_eq!(waiter.join().unwrap(), Ok(()));
@@ -96,7 +157,7 @@ fn a_pop_between_look_and_sleep() {
 #[test]
 fn a_task_waits_for_a_push() {
     check("a_task_waits_for_a_push", Budget::exhaustive(), || {
-        let queue = bounded(1);
+        let queue = slot(EMPTY);
         let waiter = spawn(&queue, |queue| block_on(queue.pop()));
         queue.try_push(1).unwrap();
         assert_eq!(waiter.join().unwrap(), Some(1));
@@ -106,8 +167,7 @@ fn a_task_waits_for_a_push() {
 #[test]
 fn a_task_waits_for_room() {
     check("a_task_waits_for_room", Budget::exhaustive(), || {
-        let queue = bounded(1);
-        queue.try_push(1).unwrap();
+        let queue = slot(1);
         let waiter = spawn(&queue, |queue| block_on(queue.push(2)));
         assert_eq!(queue.try_pop(), Ok(1));
         assert_eq!(waiter.join().unwrap(), Ok(()));
@@ -116,14 +176,14 @@ fn a_task_waits_for_room() {
 
 #[test]
 fn two_waiters_two_pushes() {
-    check("two_waiters_two_pushes", Budget::preemptions(1), || {
-        let queue = bounded(2);
+    check("two_waiters_two_pushes", Budget::preemptions(2), || {
+        let queue = slot(EMPTY);
         let waiters = [
             spawn(&queue, |queue| queue.pop_wait()),
             spawn(&queue, |queue| queue.pop_wait()),
         ];
-        queue.try_push(1).unwrap();
-        queue.try_push(2).unwrap();
+        queue.push_wait(1).unwrap();
+        queue.push_wait(2).unwrap();
         let mut taken = waiters.map(|waiter| waiter.join().unwrap());
         taken.sort_unstable();
         assert_eq!(taken, [Some(1), Some(2)]);
@@ -133,7 +193,7 @@ fn two_waiters_two_pushes() {
 #[test]
 fn close_wakes_all() {
     check("close_wakes_all", Budget::preemptions(3), || {
-        let queue = bounded(1);
+        let queue = slot(EMPTY);
         let waiters = [
             spawn(&queue, |queue| queue.pop_wait()),
             spawn(&queue, |queue| block_on(queue.pop())),
@@ -145,25 +205,28 @@ fn close_wakes_all() {
     });
 }
 
-/// A waiter gives up at a deadline that comes together with a push. Whatever it does with
-/// the wake-up, the other one gets the item.
+/// One that does not stay, and one that does, wait for one item; whatever the first one does
+/// with the wake-up, the other gets an item. The main thread only joins, so that no switch
+/// to the others counts.
+fn the_other_is_woken(fickle: impl FnOnce(&Waitable<Slot>) -> Option<usize> + Send + 'static) {
+    let queue = slot(EMPTY);
+    let fickle = spawn(&queue, fickle);
+    let patient = spawn(&queue, |queue| queue.pop_wait());
+    let pusher = spawn(&queue, |queue| queue.try_push(1));
+    if fickle.join().unwrap().is_some() {
+        queue.push_wait(1).unwrap();
+    }
+    assert_eq!(patient.join().unwrap(), Some(1));
+    pusher.join().unwrap().unwrap();
+}
+
+/// The deadline comes together with the push.
 #[test]
 fn a_deadline_swallows_no_wake_up() {
     check(
         "a_deadline_swallows_no_wake_up",
-        Budget::preemptions(1),
-        || {
-            let queue = bounded(2);
-            let impatient = spawn(&queue, |queue| {
-                queue.pop_timeout(Duration::from_millis(1)).ok()
-            });
-            let patient = spawn(&queue, |queue| queue.pop_wait());
-            queue.try_push(1).unwrap();
-            if impatient.join().unwrap().is_some() {
-                queue.try_push(1).unwrap();
-            }
-            assert_eq!(patient.join().unwrap(), Some(1));
-        },
+        Budget::preemptions(2),
+        || the_other_is_woken(|queue| queue.pop_timeout(Duration::from_millis(1)).ok()),
     );
 }
 
@@ -172,39 +235,8 @@ fn a_deadline_swallows_no_wake_up() {
 fn a_dropped_task_swallows_no_wake_up() {
     check(
         "a_dropped_task_swallows_no_wake_up",
-        Budget::preemptions(1),
-        || {
-            let queue = bounded(2);
-            let fickle = spawn(&queue, |queue| poll_and_drop(queue.pop()));
-            let patient = spawn(&queue, |queue| queue.pop_wait());
-            queue.try_push(1).unwrap();
-            if fickle.join().unwrap().is_some() {
-                queue.try_push(1).unwrap();
-            }
-            assert_eq!(patient.join().unwrap(), Some(1));
-        },
-    );
-}
-
-/// One finds its item at the second look, with a wake-up on its way, while another sleeps.
-#[test]
-fn an_unused_wake_up_is_passed_on() {
-    check(
-        "an_unused_wake_up_is_passed_on",
-        Budget::preemptions(1),
-        || {
-            let queue = bounded(2);
-            let waiters = [
-                spawn(&queue, |queue| queue.pop_wait()),
-                spawn(&queue, |queue| block_on(queue.pop())),
-            ];
-            let pusher = spawn(&queue, |queue| queue.try_push(1));
-            queue.try_push(2).unwrap();
-            pusher.join().unwrap().unwrap();
-            let mut taken = waiters.map(|waiter| waiter.join().unwrap());
-            taken.sort_unstable();
-            assert_eq!(taken, [Some(1), Some(2)]);
-        },
+        Budget::preemptions(2),
+        || the_other_is_woken(|queue| poll_and_drop(queue.pop()).flatten()),
     );
 }
 
@@ -214,7 +246,7 @@ fn everybody_waits() {
         "everybody_waits",
         Budget::default().schedules(2_000),
         || {
-            let queue = bounded(1);
+            let queue = Arc::new(Waitable::new(ArrayQueue::new(1)));
             let mut producers = vec![];
             for n in 0..3 {
                 producers.push(spawn(&queue, move |queue| {
@@ -284,10 +316,7 @@ fn an_unbounded_queue_waits_for_items_only() {
         Budget::preemptions(2),
         || {
             let queue = Arc::new(Waitable::new(SegQueue::new()));
-            let waiter = {
-                let queue = queue.clone();
-                thread::spawn(move || (queue.pop_wait(), queue.pop_wait()))
-            };
+            let waiter = spawn(&queue, |queue| (queue.pop_wait(), queue.pop_wait()));
             queue.push_wait(1).unwrap();
             queue.close();
             assert_eq!(waiter.join().unwrap(), (Some(1), None));

@@ -35,8 +35,9 @@ impl Parker {
     pub(super) fn park(&self, deadline: Option<Instant>) -> Parked {
         loop {
             // WOKEN -> NONE
-            // Acquire: what the waker did before; pairs with the Release in `unpark`.
-            if self.word.swap(NONE, Acquire) == WOKEN {
+            // Relaxed: what the waker did before is ordered by the lock of the list, which it
+            // held before this, and which the woken thread takes next.
+            if self.word.swap(NONE, Relaxed) == WOKEN {
                 return Parked::Woken;
             }
             match deadline {
@@ -52,8 +53,8 @@ impl Parker {
 
     pub(super) fn unpark(&self) {
         // NONE -> WOKEN
-        // Release: pairs with the Acquire in `park`.
-        self.word.swap(WOKEN, Release);
+        // Relaxed: see `park`.
+        self.word.swap(WOKEN, Relaxed);
         futex::wake_one(&self.word);
     }
 }

@@ -72,7 +72,8 @@ impl Waiters {
 
     /// An event that all must see: wakes everybody.
     pub(super) fn notify_all(&self) {
-        fence::light();
+        // No fence and no look at the count: under the lock, an entry is there or comes later,
+        // and then the look after it sees what the lock has ordered.
         let mut all: Vec<_> =
             self.with_list(|list| std::iter::from_fn(|| list.notify_first()).collect());
         /// Wakes the rest also when one panics.
