@@ -191,6 +191,22 @@ fn two_waiters_two_pushes() {
 }
 
 #[test]
+fn two_tasks_two_pushes() {
+    check("two_tasks_two_pushes", Budget::preemptions(2), || {
+        let queue = slot(EMPTY);
+        let waiters = [
+            spawn(&queue, |queue| block_on(queue.pop())),
+            spawn(&queue, |queue| block_on(queue.pop())),
+        ];
+        queue.push_wait(1).unwrap();
+        queue.push_wait(2).unwrap();
+        let mut taken = waiters.map(|waiter| waiter.join().unwrap());
+        taken.sort_unstable();
+        assert_eq!(taken, [Some(1), Some(2)]);
+    });
+}
+
+#[test]
 fn close_wakes_all() {
     check("close_wakes_all", Budget::preemptions(3), || {
         let queue = slot(EMPTY);

@@ -29,6 +29,18 @@ const LOOKS: u32 = pick(6, 0) as u32;
 ///
 /// A wake-up belongs to an event. Whoever got it and does not need it, because W2 succeeded,
 /// or it gave up, passes it on to the next: an event that nobody has used may be behind it.
+/// W2 succeeding is no use of it (`two_waiters_two_pushes`, `two_tasks_two_pushes`):
+///
+/// ```text
+///     A                       B                       pushes
+///     enters                  enters, sleeps
+///                                                     pushes 1
+///     W2: takes 1
+///                                                     wakes B for 1
+///                             finds nothing, enters
+///                                                     pushes 2, wakes A for it
+///     leaves: passes on, or B sleeps beside 2
+/// ```
 pub(super) struct Waiters {
     /// The length of the list, written under the lock. On a line of its own: everybody who
     /// makes events reads it, and nobody writes it while nobody waits.
