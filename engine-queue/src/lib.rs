@@ -5,6 +5,7 @@
 //! |---|---|---|---|
 //! | [`ArrayQueue`] | many producers, many consumers, fixed capacity | hands the item back, or drops the oldest | first in, first out |
 //! | [`SegQueue`] | many producers, many consumers, no bound | grows | first in, first out |
+//! | [`LaneQueue`] | the same, spread over lanes while producers get in each other's way | grows, or hands the item back | first in, first out for each producer |
 //! | [`deque::Injector`] | the same, for stealing batches into workers' deques | grows | first in, first out |
 //! | [`deque::bounded`] | ring of one owner and many thieves | hands the item back | first in, first out |
 //!
@@ -25,6 +26,7 @@ extern crate std;
 
 pub mod array_queue;
 pub mod deque;
+pub mod lane_queue;
 pub mod seg_queue;
 
 mod block_list;
@@ -32,4 +34,5 @@ mod drop_all;
 mod word;
 
 pub use array_queue::ArrayQueue;
+pub use lane_queue::{LaneOptions, LaneQueue};
 pub use seg_queue::SegQueue;

@@ -1,0 +1,581 @@
+//! Models of the lane queue.
+//!
+//! The widths of the segments are forced by a script: the control law is a pure
+//! function, tested by itself. A lane has one or two slots.
+
+use std::boxed::Box;
+use std::vec;
+use std::vec::Vec;
+
+use engine_atomic::sync::{Arc, MODEL, thread};
+use testkit::model::{Budget, check, check_large};
+
+use self::history::{Clock, History, Item};
+use super::segment::live;
+use super::{Consumer, LaneOptions, LaneQueue, Producer, PushError};
+
+pub(super) mod history;
+
+/// A queue whose segments have these widths, over and over.
+pub(super) fn scripted<T>(widths: &'static [usize], lane_slots: usize) -> LaneQueue<T> {
+    limited(widths, lane_slots, usize::MAX)
+}
+
+pub(super) fn limited<T>(
+    widths: &'static [usize],
+    lane_slots: usize,
+    segments: usize,
+) -> LaneQueue<T> {
+    let widest = widths.iter().copied().max().unwrap_or(1);
+    LaneOptions::new()
+        .max_width(widest)
+        .lane_slots(lane_slots)
+        .build_with(|mut limits| {
+            limits.script = Some(widths);
+            limits.segments = segments;
+            limits
+        })
+}
+
+/// Runs `body` and checks that it frees every segment.
+fn check_freed(name: &str, budget: Budget, body: impl Fn() + Send + Sync + 'static) {
+    check(name, budget, move || freed(&body));
+}
+
+fn freed(body: &impl Fn()) {
+    let before = live::count();
+    body();
+    // On real threads the count of one thread says nothing.
+    assert!(!MODEL || live::count() == before, "a segment leaks");
+}
+
+type Joined<T> = thread::JoinHandle<T>;
+
+fn pusher(mut producer: Producer<usize>, items: Vec<usize>) -> Joined<()> {
+    thread::spawn(move || items.into_iter().for_each(|item| producer.push(item)))
+}
+
+/// Makes `attempts` pops, and says what they gave.
+fn popper(mut consumer: Consumer<usize>, attempts: usize) -> Joined<Vec<usize>> {
+    thread::spawn(move || (0..attempts).filter_map(|_| consumer.pop()).collect())
+}
+
+fn drain(queue: &LaneQueue<usize>) -> Vec<usize> {
+    let mut consumer = queue.consumer();
+    core::iter::from_fn(|| consumer.pop()).collect()
+}
+
+/// Every item is taken once, and each taker sees those of one producer (those of one
+/// ten) in their order.
+#[track_caller]
+fn assert_lanes(takers: &[Vec<usize>], mut items: Vec<usize>) {
+    for taken in takers {
+        for producer in 0..10 {
+            let own = taken.iter().filter(|&&item| item / 10 == producer);
+            assert!(own.is_sorted(), "out of order: {takers:?}");
+        }
+    }
+    let mut all = takers.concat();
+    all.sort_unstable();
+    items.sort_unstable();
+    assert_eq!(all, items, "lost or doubled: {takers:?}");
+}
+
+/// One lane is strictly first in, first out, over a segment boundary.
+#[test]
+fn push_and_pop() {
+    check_freed("push_and_pop", Budget::preemptions(3), || {
+        let queue = scripted(&[1], 1);
+        let pusher = pusher(queue.producer(), vec![0, 1]);
+        let popper = popper(queue.consumer(), 2);
+        pusher.join().unwrap();
+        let taken = popper.join().unwrap();
+        let all = [taken, drain(&queue)].concat();
+        assert_eq!(all, [0, 1]);
+    });
+}
+
+/// A push that claims and does not finish in time loses its slot, and takes the next.
+#[test]
+fn a_slow_push_is_burned() {
+    check_freed("a_slow_push_is_burned", Budget::exhaustive(), || {
+        let queue = scripted(&[1], 2);
+        let pusher = pusher(queue.producer(), vec![0]);
+        let popper = popper(queue.consumer(), 1);
+        pusher.join().unwrap();
+        let taken = popper.join().unwrap();
+        assert_lanes(&[taken, drain(&queue)], vec![0]);
+    });
+}
+
+/// Both consumers may burn, and pass, the same slot.
+#[test]
+fn two_consumers_burn_one_slot() {
+    check_freed(
+        "two_consumers_burn_one_slot",
+        Budget::preemptions(2),
+        || {
+            let queue = scripted(&[1], 2);
+            let pusher = pusher(queue.producer(), vec![0]);
+            let poppers = [(); 2].map(|()| popper(queue.consumer(), 1));
+            pusher.join().unwrap();
+            let [a, b] = poppers.map(|popper| popper.join().unwrap());
+            assert_lanes(&[a, b, drain(&queue)], vec![0]);
+        },
+    );
+}
+
+/// The same lane for two producers, and both install the next segment.
+#[test]
+fn two_producers_install_one_segment() {
+    check_freed(
+        "two_producers_install_one_segment",
+        Budget::preemptions(2),
+        || {
+            let queue = scripted(&[1, 2], 1);
+            let pushers = [
+                pusher(queue.producer(), vec![10]),
+                pusher(queue.producer(), vec![20]),
+            ];
+            let popper = popper(queue.consumer(), 1);
+            for pusher in pushers {
+                pusher.join().unwrap();
+            }
+            let taken = popper.join().unwrap();
+            assert_lanes(&[taken, drain(&queue)], vec![10, 20]);
+        },
+    );
+}
+
+/// A consumer that has seen a lane drained and then sees the next segment must look
+/// again before it passes: the drawing in `Shared::pass`.
+#[test]
+fn the_head_passes_no_item() {
+    check_freed("the_head_passes_no_item", Budget::preemptions(2), || {
+        let queue = scripted(&[2], 1);
+        let (a, mut b) = (queue.producer(), queue.producer());
+        b.push(20);
+        let first = pusher(a, vec![10]);
+        let second = pusher(b, vec![21]);
+        let popper = popper(queue.consumer(), 2);
+        first.join().unwrap();
+        second.join().unwrap();
+        let taken = popper.join().unwrap();
+        assert_lanes(&[taken, drain(&queue)], vec![10, 20, 21]);
+    });
+}
+
+/// All lanes are closed before there is a next segment: else a push into an open lane
+/// of the old one comes after items of the new one.
+#[test]
+fn no_lane_stays_open_behind_the_next_segment() {
+    check_freed(
+        "no_lane_stays_open_behind_the_next_segment",
+        Budget::preemptions(2),
+        || {
+            let queue = scripted(&[2], 1);
+            let (mut a, b) = (queue.producer(), queue.producer());
+            a.push(10);
+            // 11 goes to the next segment, and 20 to the other lane here, or there.
+            let first = pusher(a, vec![11]);
+            let second = pusher(b, vec![20, 21]);
+            let popper = popper(queue.consumer(), 2);
+            first.join().unwrap();
+            second.join().unwrap();
+            let taken = popper.join().unwrap();
+            let all = [taken, drain(&queue)].concat();
+            assert_lanes(&[all], vec![10, 11, 20, 21]);
+        },
+    );
+}
+
+/// The queue is never empty: `b` is inside until `a` is. A single collect can miss both:
+///
+/// ```text
+/// consumer                  other
+/// lane 0 is drained
+///                           push a to lane 0
+///                           pop b from lane 1
+/// lane 1 is drained
+/// ```
+#[test]
+fn none_is_of_one_moment() {
+    check_freed("none_is_of_one_moment", Budget::preemptions(2), || {
+        let queue = scripted(&[2], 2);
+        let (mut a, mut b) = (queue.producer(), queue.producer());
+        let (mut first, mut second) = (queue.consumer(), queue.consumer());
+        b.push(20);
+        let other = thread::spawn(move || {
+            a.push(10);
+            second.pop()
+        });
+        let consumer = thread::spawn(move || first.pop());
+        let theirs = other.join().unwrap();
+        let ours = consumer.join().unwrap();
+        assert!(ours.is_some(), "found a queue empty that never was");
+        assert!(theirs.is_some(), "two items, two pops");
+    });
+}
+
+/// As above, and the segment changes in between.
+#[test]
+fn none_is_of_one_moment_over_a_boundary() {
+    check_freed(
+        "none_is_of_one_moment_over_a_boundary",
+        Budget::preemptions(2),
+        || {
+            let queue = scripted(&[1], 1);
+            let mut a = queue.producer();
+            let (mut first, mut second) = (queue.consumer(), queue.consumer());
+            a.push(20);
+            let other = thread::spawn(move || {
+                a.push(10);
+                second.pop()
+            });
+            let consumer = thread::spawn(move || first.pop());
+            let theirs = other.join().unwrap();
+            let ours = consumer.join().unwrap();
+            assert!(ours.is_some(), "found a queue empty that never was");
+            assert!(theirs.is_some(), "two items, two pops");
+        },
+    );
+}
+
+/// Of two threads that each push to one queue and then look into the other's, one sees
+/// the other's item.
+fn two_queues(look: fn(&LaneQueue<usize>) -> bool) {
+    let queues: [LaneQueue<usize>; 2] = [scripted(&[1], 2), scripted(&[1], 2)];
+    let queues = Arc::new(queues);
+    let (mut a, mut b) = (queues[0].producer(), queues[1].producer());
+    let other = {
+        let queues = queues.clone();
+        thread::spawn(move || {
+            b.push(2);
+            look(&queues[0])
+        })
+    };
+    a.push(1);
+    let mine = look(&queues[1]);
+    let theirs = other.join().unwrap();
+    assert!(mine || theirs, "both found nothing");
+}
+
+#[test]
+fn two_queues_are_not_both_empty() {
+    check_freed(
+        "two_queues_are_not_both_empty",
+        Budget::preemptions(2),
+        || two_queues(|queue| queue.consumer().pop().is_some()),
+    );
+}
+
+#[test]
+fn two_queues_do_not_both_say_empty() {
+    check_freed(
+        "two_queues_do_not_both_say_empty",
+        Budget::preemptions(2),
+        || two_queues(|queue| !queue.is_empty()),
+    );
+}
+
+/// A consumer that stands on a segment keeps it from being used again: the checkers see
+/// it when the slots are entered for writing while somebody reads.
+#[test]
+fn a_pinned_segment_is_not_recycled() {
+    check_freed(
+        "a_pinned_segment_is_not_recycled",
+        Budget::preemptions(2),
+        || {
+            let queue = scripted(&[1], 1);
+            let mut producer = queue.producer();
+            producer.push(0);
+            producer.push(1);
+            let poppers = [popper(queue.consumer(), 2), popper(queue.consumer(), 1)];
+            let pusher = pusher(producer, vec![2]);
+            let taken = poppers.map(|popper| popper.join().unwrap());
+            pusher.join().unwrap();
+            let [a, b] = taken;
+            assert_lanes(&[a, b, drain(&queue)], vec![0, 1, 2]);
+        },
+    );
+}
+
+/// The same for a producer, which may still stand on what the consumers have passed.
+#[test]
+fn a_producer_keeps_its_segment() {
+    check_freed(
+        "a_producer_keeps_its_segment",
+        Budget::preemptions(2),
+        || {
+            let queue = scripted(&[1], 1);
+            let (mut a, b) = (queue.producer(), queue.producer());
+            let mut consumer = queue.consumer();
+            a.push(10);
+            assert_eq!(consumer.pop(), Some(10));
+            let first = pusher(a, vec![11]);
+            let second = pusher(b, vec![20]);
+            let popper = popper(consumer, 2);
+            first.join().unwrap();
+            second.join().unwrap();
+            let taken = popper.join().unwrap();
+            assert_lanes(&[taken, drain(&queue)], vec![11, 20]);
+        },
+    );
+}
+
+/// A handle is dropped while another thread sweeps, and its record is taken again.
+#[test]
+fn a_record_changes_hands() {
+    check_freed("a_record_changes_hands", Budget::preemptions(2), || {
+        let queue = scripted(&[1], 1);
+        let mut producer = queue.producer();
+        producer.push(0);
+        producer.push(1);
+        let consumer = queue.consumer();
+        let queue = Arc::new(queue);
+        let other = {
+            let queue = queue.clone();
+            thread::spawn(move || {
+                drop(producer);
+                queue.consumer().pop()
+            })
+        };
+        let popper = popper(consumer, 2);
+        let taken = other.join().unwrap().into_iter().collect();
+        let taken = [taken, popper.join().unwrap(), drain(&queue)];
+        assert_lanes(&taken, vec![0, 1]);
+    });
+}
+
+/// Whoever sees the queue closed and then empty has seen the last of it.
+#[test]
+fn closed_and_empty_is_for_good() {
+    check_freed(
+        "closed_and_empty_is_for_good",
+        Budget::preemptions(2),
+        || {
+            let queue = Arc::new(scripted::<usize>(&[1], 1));
+            let mut producer = queue.producer();
+            let pusher = thread::spawn(move || {
+                (0..2)
+                    .take_while(|&item| match producer.try_push(item) {
+                        Ok(()) => true,
+                        Err(refused) => {
+                            assert_eq!(refused, PushError::Closed(item));
+                            assert!(producer.is_closed());
+                            false
+                        }
+                    })
+                    .count()
+            });
+            let closer = {
+                let queue = queue.clone();
+                thread::spawn(move || {
+                    queue.close();
+                    drain(&queue)
+                })
+            };
+            let pushed = pusher.join().unwrap();
+            let taken = closer.join().unwrap();
+            assert!(queue.is_closed());
+            assert_eq!(taken, (0..pushed).collect::<Vec<_>>());
+            assert_eq!(drain(&queue), []);
+        },
+    );
+}
+
+/// A queue of at most two segments refuses only what has no room: here there is never
+/// more than one item besides, in two segments of one slot.
+#[test]
+fn full_is_no_mistake() {
+    check_freed("full_is_no_mistake", Budget::preemptions(2), || {
+        let queue = limited(&[1], 1, 2);
+        let mut producer = queue.producer();
+        producer.push(0);
+        let popper = popper(queue.consumer(), 1);
+        let pusher = thread::spawn(move || {
+            let first = producer.try_push(1);
+            let second = producer.try_push(2);
+            (first, second)
+        });
+        let (first, second) = pusher.join().unwrap();
+        let taken = popper.join().unwrap();
+        assert_eq!(first, Ok(()));
+        let mut items = vec![0, 1];
+        match second {
+            Ok(()) => items.push(2),
+            Err(refused) => assert_eq!(refused, PushError::Full(2)),
+        }
+        let all = [taken, drain(&queue)].concat();
+        assert_eq!(all, items);
+    });
+}
+
+#[test]
+fn batches_keep_their_order() {
+    check_freed("batches_keep_their_order", Budget::preemptions(2), || {
+        let queue = scripted(&[1], 2);
+        let mut producer = queue.producer();
+        let batch = thread::spawn(move || producer.push_batch(vec![0, 1, 2]));
+        let mut consumer = queue.consumer();
+        let popper = thread::spawn(move || {
+            let mut taken = vec![];
+            consumer.pop_batch(&mut taken, 2);
+            taken
+        });
+        batch.join().unwrap();
+        let taken = popper.join().unwrap();
+        let all = [taken, drain(&queue)].concat();
+        assert_eq!(all, [0, 1, 2]);
+    });
+}
+
+/// `len` counts what is there all the time.
+#[test]
+fn len_is_never_too_short() {
+    check_freed("len_is_never_too_short", Budget::preemptions(2), || {
+        let queue = Arc::new(scripted(&[1], 1));
+        let mut producer = queue.producer();
+        producer.push(0);
+        let mut consumer = queue.consumer();
+        let other = thread::spawn(move || {
+            producer.push(1);
+            assert_eq!(consumer.pop(), Some(0));
+        });
+        let watcher = {
+            let queue = queue.clone();
+            thread::spawn(move || queue.len())
+        };
+        other.join().unwrap();
+        let len = watcher.join().unwrap();
+        assert!((1..=2).contains(&len), "{len}");
+        assert_eq!(queue.len(), 1);
+    });
+}
+
+/// Producers and consumers on a queue with these widths: the whole history.
+pub(super) fn recorded(
+    widths: &'static [usize],
+    lane_slots: usize,
+    [producers, consumers]: [usize; 2],
+    each: usize,
+) {
+    let queue = scripted::<Item>(widths, lane_slots);
+    let clock = Arc::new(Clock::default());
+    let total = producers * each;
+    let mut threads = Vec::new();
+    for me in 0..producers {
+        let (mut producer, clock) = (queue.producer(), clock.clone());
+        let work = move || {
+            let mut history = History::default();
+            for number in 0..each {
+                let item = (me, number);
+                let (span, ()) = clock.time(|| producer.push(item));
+                history.pushes.push((span, item));
+            }
+            history
+        };
+        threads.push(thread::spawn(work));
+    }
+    for _ in 0..consumers {
+        let (mut consumer, clock) = (queue.consumer(), clock.clone());
+        let work = move || {
+            let mut history = History::default();
+            for _ in 0..total.div_ceil(consumers) + 1 {
+                history.pops.push(clock.time(|| consumer.pop()));
+            }
+            history
+        };
+        threads.push(thread::spawn(work));
+    }
+    let mut history = History::default();
+    for thread in threads {
+        history.add(thread.join().unwrap());
+    }
+    let mut consumer = queue.consumer();
+    loop {
+        let pop = clock.time(|| consumer.pop());
+        let is_over = pop.1.is_none();
+        history.pops.push(pop);
+        if is_over {
+            break;
+        }
+    }
+    let widest = widths.iter().copied().max().unwrap_or(1);
+    history.check((widest - 1) * lane_slots);
+}
+
+#[test]
+fn histories_of_one_lane() {
+    check_large("histories_of_one_lane", Budget::default(), || {
+        freed(&|| recorded(&[1], 2, [2, 2], 5));
+    });
+}
+
+#[test]
+fn histories_of_four_lanes() {
+    check_large("histories_of_four_lanes", Budget::default(), || {
+        freed(&|| recorded(&[4], 2, [4, 3], 5));
+    });
+}
+
+#[test]
+fn histories_of_changing_lanes() {
+    check_large("histories_of_changing_lanes", Budget::default(), || {
+        freed(&|| recorded(&[1, 4, 2, 3, 1], 2, [3, 3], 6));
+    });
+}
+
+#[test]
+fn histories_of_eight_threads() {
+    check_large(
+        "histories_of_eight_threads",
+        Budget::default().schedules(500),
+        || freed(&|| recorded(&[2, 4, 1], 2, [4, 4], 5)),
+    );
+}
+
+/// Left to itself, the queue widens where producers get in each other's way: in some
+/// schedule, and never in one without a lost race.
+#[test]
+fn contention_widens() {
+    use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+    static WIDENED: AtomicUsize = AtomicUsize::new(0);
+
+    check_large("contention_widens", Budget::default(), || {
+        freed(&|| {
+            let queue = LaneOptions::new().max_width(4).lane_slots(2).build();
+            let pushers: Vec<_> = (0..4)
+                .map(|n| pusher(queue.producer(), (n * 10..n * 10 + 8).collect()))
+                .collect();
+            for pusher in pushers {
+                pusher.join().unwrap();
+            }
+            let stats = queue.stats();
+            assert!(stats.widened == 0 || stats.cas_failures > 0, "{stats:?}");
+            WIDENED.fetch_add(stats.widened, Relaxed);
+            let items = (0..4).flat_map(|n| n * 10..n * 10 + 8).collect();
+            assert_lanes(&[drain(&queue)], items);
+        });
+    });
+    // Real threads may not meet.
+    assert!(!cfg!(engine_shuttle) || WIDENED.load(Relaxed) > 0);
+}
+
+/// Items that own memory: each is dropped once, whether it was popped or not.
+#[test]
+fn what_is_left_is_dropped() {
+    check_freed("what_is_left_is_dropped", Budget::preemptions(2), || {
+        let queue = scripted(&[2, 1], 1);
+        let (mut a, mut b) = (queue.producer(), queue.producer());
+        let first = thread::spawn(move || a.push(Box::new(1)));
+        let second = thread::spawn(move || (2..4).for_each(|n| b.push(Box::new(n))));
+        let mut consumer = queue.consumer();
+        let popper = thread::spawn(move || consumer.pop());
+        drop(queue);
+        first.join().unwrap();
+        second.join().unwrap();
+        drop(popper.join().unwrap());
+    });
+}
