@@ -49,15 +49,55 @@ fn freed(body: &impl Fn()) {
     assert!(!MODEL || live::count() == before, "a segment leaks");
 }
 
-type Joined<T> = thread::JoinHandle<T>;
+/// The result of a thread, and the handle it worked with: dropped after all threads, so
+/// that the checkers do not explore the drop as well.
+struct Worker<H, R>(thread::JoinHandle<(H, R)>);
 
-fn pusher(mut producer: Producer<usize>, items: Vec<usize>) -> Joined<()> {
-    thread::spawn(move || items.into_iter().for_each(|item| producer.push(item)))
+impl<H: Send + 'static, R: Send + 'static> Worker<H, R> {
+    fn start(mut handle: H, work: impl FnOnce(&mut H) -> R + Send + 'static) -> Self {
+        Self(thread::spawn(move || {
+            let result = work(&mut handle);
+            (handle, result)
+        }))
+    }
+
+    fn end(self) -> (H, R) {
+        self.0.join().unwrap()
+    }
+}
+
+type Pusher = Worker<Producer<usize>, ()>;
+type Popper = Worker<Consumer<usize>, Vec<usize>>;
+
+fn pusher(producer: Producer<usize>, items: Vec<usize>) -> Pusher {
+    Worker::start(producer, |producer| {
+        items.into_iter().for_each(|item| producer.push(item));
+    })
 }
 
 /// Makes `attempts` pops, and says what they gave.
-fn popper(mut consumer: Consumer<usize>, attempts: usize) -> Joined<Vec<usize>> {
-    thread::spawn(move || (0..attempts).filter_map(|_| consumer.pop()).collect())
+fn popper(consumer: Consumer<usize>, attempts: usize) -> Popper {
+    Worker::start(consumer, move |consumer| {
+        (0..attempts).filter_map(|_| consumer.pop()).collect()
+    })
+}
+
+/// Waits for all, and says what was popped, and what is left, with whether that is
+/// everything: each item once, and each taker sees those of one producer (those of one
+/// ten) in their order.
+#[track_caller]
+fn end<const N: usize, const M: usize>(
+    queue: &LaneQueue<usize>,
+    pushers: [Pusher; N],
+    poppers: [Popper; M],
+    items: &[usize],
+) -> Vec<Vec<usize>> {
+    let _pushers = pushers.map(Worker::end);
+    let poppers = poppers.map(Worker::end);
+    let mut takers: Vec<_> = poppers.iter().map(|popper| popper.1.clone()).collect();
+    takers.push(drain(queue));
+    assert_lanes(&takers, items);
+    takers
 }
 
 fn drain(queue: &LaneQueue<usize>) -> Vec<usize> {
@@ -68,7 +108,8 @@ fn drain(queue: &LaneQueue<usize>) -> Vec<usize> {
 /// Every item is taken once, and each taker sees those of one producer (those of one
 /// ten) in their order.
 #[track_caller]
-fn assert_lanes(takers: &[Vec<usize>], mut items: Vec<usize>) {
+fn assert_lanes(takers: &[Vec<usize>], items: &[usize]) {
+    let mut items = items.to_vec();
     for taken in takers {
         for producer in 0..10 {
             let own = taken.iter().filter(|&&item| item / 10 == producer);
@@ -86,12 +127,10 @@ fn assert_lanes(takers: &[Vec<usize>], mut items: Vec<usize>) {
 fn push_and_pop() {
     check_freed("push_and_pop", Budget::preemptions(3), || {
         let queue = scripted(&[1], 1);
-        let pusher = pusher(queue.producer(), vec![0, 1]);
-        let popper = popper(queue.consumer(), 2);
-        pusher.join().unwrap();
-        let taken = popper.join().unwrap();
-        let all = [taken, drain(&queue)].concat();
-        assert_eq!(all, [0, 1]);
+        let pushers = [pusher(queue.producer(), vec![0, 1])];
+        let poppers = [popper(queue.consumer(), 2)];
+        let takers = end(&queue, pushers, poppers, &[0, 1]);
+        assert_eq!(takers.concat(), [0, 1]);
     });
 }
 
@@ -100,11 +139,9 @@ fn push_and_pop() {
 fn a_slow_push_is_burned() {
     check_freed("a_slow_push_is_burned", Budget::exhaustive(), || {
         let queue = scripted(&[1], 2);
-        let pusher = pusher(queue.producer(), vec![0]);
-        let popper = popper(queue.consumer(), 1);
-        pusher.join().unwrap();
-        let taken = popper.join().unwrap();
-        assert_lanes(&[taken, drain(&queue)], vec![0]);
+        let pushers = [pusher(queue.producer(), vec![0])];
+        let poppers = [popper(queue.consumer(), 1)];
+        end(&queue, pushers, poppers, &[0]);
     });
 }
 
@@ -113,14 +150,12 @@ fn a_slow_push_is_burned() {
 fn two_consumers_burn_one_slot() {
     check_freed(
         "two_consumers_burn_one_slot",
-        Budget::preemptions(2),
+        Budget::preemptions(3),
         || {
             let queue = scripted(&[1], 2);
-            let pusher = pusher(queue.producer(), vec![0]);
+            let pushers = [pusher(queue.producer(), vec![0])];
             let poppers = [(); 2].map(|()| popper(queue.consumer(), 1));
-            pusher.join().unwrap();
-            let [a, b] = poppers.map(|popper| popper.join().unwrap());
-            assert_lanes(&[a, b, drain(&queue)], vec![0]);
+            end(&queue, pushers, poppers, &[0]);
         },
     );
 }
@@ -130,19 +165,11 @@ fn two_consumers_burn_one_slot() {
 fn two_producers_install_one_segment() {
     check_freed(
         "two_producers_install_one_segment",
-        Budget::preemptions(2),
+        Budget::exhaustive(),
         || {
             let queue = scripted(&[1, 2], 1);
-            let pushers = [
-                pusher(queue.producer(), vec![10]),
-                pusher(queue.producer(), vec![20]),
-            ];
-            let popper = popper(queue.consumer(), 1);
-            for pusher in pushers {
-                pusher.join().unwrap();
-            }
-            let taken = popper.join().unwrap();
-            assert_lanes(&[taken, drain(&queue)], vec![10, 20]);
+            let pushers = [10, 20].map(|item| pusher(queue.producer(), vec![item]));
+            end(&queue, pushers, [], &[10, 20]);
         },
     );
 }
@@ -151,22 +178,16 @@ fn two_producers_install_one_segment() {
 /// again before it passes: the drawing in `Shared::pass`.
 #[test]
 fn the_head_passes_no_item() {
-    check_freed("the_head_passes_no_item", Budget::preemptions(2), || {
-        let queue = scripted(&[2], 1);
-        let (a, mut b) = (queue.producer(), queue.producer());
-        b.push(20);
-        let first = pusher(a, vec![10]);
-        let second = pusher(b, vec![21]);
-        let popper = popper(queue.consumer(), 2);
-        first.join().unwrap();
-        second.join().unwrap();
-        let taken = popper.join().unwrap();
-        assert_lanes(&[taken, drain(&queue)], vec![10, 20, 21]);
+    check_freed("the_head_passes_no_item", Budget::exhaustive(), || {
+        let queue = scripted(&[1], 1);
+        let pushers = [pusher(queue.producer(), vec![10, 11])];
+        let poppers = [popper(queue.consumer(), 1)];
+        end(&queue, pushers, poppers, &[10, 11]);
     });
 }
 
 /// All lanes are closed before there is a next segment: else a push into an open lane
-/// of the old one comes after items of the new one.
+/// of the old one comes after items of the new one, or is passed with it.
 #[test]
 fn no_lane_stays_open_behind_the_next_segment() {
     check_freed(
@@ -177,14 +198,9 @@ fn no_lane_stays_open_behind_the_next_segment() {
             let (mut a, b) = (queue.producer(), queue.producer());
             a.push(10);
             // 11 goes to the next segment, and 20 to the other lane here, or there.
-            let first = pusher(a, vec![11]);
-            let second = pusher(b, vec![20, 21]);
-            let popper = popper(queue.consumer(), 2);
-            first.join().unwrap();
-            second.join().unwrap();
-            let taken = popper.join().unwrap();
-            let all = [taken, drain(&queue)].concat();
-            assert_lanes(&[all], vec![10, 11, 20, 21]);
+            let pushers = [pusher(a, vec![11]), pusher(b, vec![20])];
+            let poppers = [popper(queue.consumer(), 2)];
+            end(&queue, pushers, poppers, &[10, 11, 20]);
         },
     );
 }
@@ -200,18 +216,18 @@ fn no_lane_stays_open_behind_the_next_segment() {
 /// ```
 #[test]
 fn none_is_of_one_moment() {
-    check_freed("none_is_of_one_moment", Budget::preemptions(2), || {
+    check_freed("none_is_of_one_moment", Budget::exhaustive(), || {
         let queue = scripted(&[2], 2);
-        let (mut a, mut b) = (queue.producer(), queue.producer());
-        let (mut first, mut second) = (queue.consumer(), queue.consumer());
+        let (a, mut b) = (queue.producer(), queue.producer());
+        let (first, second) = (queue.consumer(), queue.consumer());
         b.push(20);
-        let other = thread::spawn(move || {
+        let other = Worker::start((a, second), |(a, second)| {
             a.push(10);
             second.pop()
         });
-        let consumer = thread::spawn(move || first.pop());
-        let theirs = other.join().unwrap();
-        let ours = consumer.join().unwrap();
+        let consumer = Worker::start(first, Consumer::pop);
+        let (_other, theirs) = other.end();
+        let (_consumer, ours) = consumer.end();
         assert!(ours.is_some(), "found a queue empty that never was");
         assert!(theirs.is_some(), "two items, two pops");
     });
@@ -222,19 +238,19 @@ fn none_is_of_one_moment() {
 fn none_is_of_one_moment_over_a_boundary() {
     check_freed(
         "none_is_of_one_moment_over_a_boundary",
-        Budget::preemptions(2),
+        Budget::exhaustive(),
         || {
             let queue = scripted(&[1], 1);
             let mut a = queue.producer();
-            let (mut first, mut second) = (queue.consumer(), queue.consumer());
+            let (first, second) = (queue.consumer(), queue.consumer());
             a.push(20);
-            let other = thread::spawn(move || {
+            let other = Worker::start((a, second), |(a, second)| {
                 a.push(10);
                 second.pop()
             });
-            let consumer = thread::spawn(move || first.pop());
-            let theirs = other.join().unwrap();
-            let ours = consumer.join().unwrap();
+            let consumer = Worker::start(first, Consumer::pop);
+            let (_other, theirs) = other.end();
+            let (_consumer, ours) = consumer.end();
             assert!(ours.is_some(), "found a queue empty that never was");
             assert!(theirs.is_some(), "two items, two pops");
         },
@@ -243,20 +259,16 @@ fn none_is_of_one_moment_over_a_boundary() {
 
 /// Of two threads that each push to one queue and then look into the other's, one sees
 /// the other's item.
-fn two_queues(look: fn(&LaneQueue<usize>) -> bool) {
-    let queues: [LaneQueue<usize>; 2] = [scripted(&[1], 2), scripted(&[1], 2)];
-    let queues = Arc::new(queues);
-    let (mut a, mut b) = (queues[0].producer(), queues[1].producer());
-    let other = {
-        let queues = queues.clone();
-        thread::spawn(move || {
-            b.push(2);
-            look(&queues[0])
-        })
-    };
-    a.push(1);
-    let mine = look(&queues[1]);
-    let theirs = other.join().unwrap();
+fn two_queues(look: fn(&mut Consumer<usize>) -> bool) {
+    let [a, b] = [scripted(&[1], 2), scripted(&[1], 2)];
+    let other = Worker::start((b.producer(), a.consumer()), move |(b, a)| {
+        b.push(2);
+        look(a)
+    });
+    let (mut producer, mut consumer) = (a.producer(), b.consumer());
+    producer.push(1);
+    let mine = look(&mut consumer);
+    let (_other, theirs) = other.end();
     assert!(mine || theirs, "both found nothing");
 }
 
@@ -264,8 +276,8 @@ fn two_queues(look: fn(&LaneQueue<usize>) -> bool) {
 fn two_queues_are_not_both_empty() {
     check_freed(
         "two_queues_are_not_both_empty",
-        Budget::preemptions(2),
-        || two_queues(|queue| queue.consumer().pop().is_some()),
+        Budget::exhaustive(),
+        || two_queues(|consumer| consumer.pop().is_some()),
     );
 }
 
@@ -273,8 +285,8 @@ fn two_queues_are_not_both_empty() {
 fn two_queues_do_not_both_say_empty() {
     check_freed(
         "two_queues_do_not_both_say_empty",
-        Budget::preemptions(2),
-        || two_queues(|queue| !queue.is_empty()),
+        Budget::exhaustive(),
+        || two_queues(|consumer| !consumer.is_empty()),
     );
 }
 
@@ -284,18 +296,14 @@ fn two_queues_do_not_both_say_empty() {
 fn a_pinned_segment_is_not_recycled() {
     check_freed(
         "a_pinned_segment_is_not_recycled",
-        Budget::preemptions(2),
+        Budget::preemptions(3),
         || {
             let queue = scripted(&[1], 1);
             let mut producer = queue.producer();
             producer.push(0);
             producer.push(1);
             let poppers = [popper(queue.consumer(), 2), popper(queue.consumer(), 1)];
-            let pusher = pusher(producer, vec![2]);
-            let taken = poppers.map(|popper| popper.join().unwrap());
-            pusher.join().unwrap();
-            let [a, b] = taken;
-            assert_lanes(&[a, b, drain(&queue)], vec![0, 1, 2]);
+            end(&queue, [], poppers, &[0, 1]);
         },
     );
 }
@@ -305,20 +313,15 @@ fn a_pinned_segment_is_not_recycled() {
 fn a_producer_keeps_its_segment() {
     check_freed(
         "a_producer_keeps_its_segment",
-        Budget::preemptions(2),
+        Budget::preemptions(3),
         || {
             let queue = scripted(&[1], 1);
-            let (mut a, b) = (queue.producer(), queue.producer());
+            let mut producer = queue.producer();
             let mut consumer = queue.consumer();
-            a.push(10);
+            producer.push(10);
             assert_eq!(consumer.pop(), Some(10));
-            let first = pusher(a, vec![11]);
-            let second = pusher(b, vec![20]);
-            let popper = popper(consumer, 2);
-            first.join().unwrap();
-            second.join().unwrap();
-            let taken = popper.join().unwrap();
-            assert_lanes(&[taken, drain(&queue)], vec![11, 20]);
+            let pushers = [pusher(producer, vec![11, 12])];
+            end(&queue, pushers, [popper(consumer, 2)], &[11, 12]);
         },
     );
 }
@@ -331,19 +334,18 @@ fn a_record_changes_hands() {
         let mut producer = queue.producer();
         producer.push(0);
         producer.push(1);
-        let consumer = queue.consumer();
+        let popper = popper(queue.consumer(), 2);
         let queue = Arc::new(queue);
-        let other = {
-            let queue = queue.clone();
-            thread::spawn(move || {
-                drop(producer);
-                queue.consumer().pop()
-            })
-        };
-        let popper = popper(consumer, 2);
-        let taken = other.join().unwrap().into_iter().collect();
-        let taken = [taken, popper.join().unwrap(), drain(&queue)];
-        assert_lanes(&taken, vec![0, 1]);
+        let other = Worker::start(queue.clone(), |queue| {
+            drop(producer);
+            queue.consumer().pop()
+        });
+        let (_queue, theirs) = other.end();
+        let (_consumer, ours) = popper.end();
+        assert_lanes(
+            &[theirs.into_iter().collect(), ours, drain(&queue)],
+            &[0, 1],
+        );
     });
 }
 
@@ -355,28 +357,21 @@ fn closed_and_empty_is_for_good() {
         Budget::preemptions(2),
         || {
             let queue = Arc::new(scripted::<usize>(&[1], 1));
-            let mut producer = queue.producer();
-            let pusher = thread::spawn(move || {
-                (0..2)
-                    .take_while(|&item| match producer.try_push(item) {
-                        Ok(()) => true,
-                        Err(refused) => {
-                            assert_eq!(refused, PushError::Closed(item));
-                            assert!(producer.is_closed());
-                            false
-                        }
-                    })
-                    .count()
+            let pusher = Worker::start(queue.producer(), |producer| {
+                let refused = (0..2).find_map(|item| producer.try_push(item).err());
+                assert!(refused.is_none() || producer.is_closed());
+                match refused {
+                    None => 2,
+                    Some(PushError::Closed(item)) => item,
+                    Some(PushError::Full(_)) => unreachable!("there is no limit"),
+                }
             });
-            let closer = {
-                let queue = queue.clone();
-                thread::spawn(move || {
-                    queue.close();
-                    drain(&queue)
-                })
-            };
-            let pushed = pusher.join().unwrap();
-            let taken = closer.join().unwrap();
+            let closer = Worker::start((queue.clone(), queue.consumer()), |(queue, consumer)| {
+                queue.close();
+                core::iter::from_fn(|| consumer.pop()).collect::<Vec<_>>()
+            });
+            let (_producer, pushed) = pusher.end();
+            let (_consumer, taken) = closer.end();
             assert!(queue.is_closed());
             assert_eq!(taken, (0..pushed).collect::<Vec<_>>());
             assert_eq!(drain(&queue), []);
@@ -384,71 +379,60 @@ fn closed_and_empty_is_for_good() {
     );
 }
 
-/// A queue of at most two segments refuses only what has no room: here there is never
-/// more than one item besides, in two segments of one slot.
+/// A queue of at most two segments refuses only what has no room.
 #[test]
 fn full_is_no_mistake() {
-    check_freed("full_is_no_mistake", Budget::preemptions(2), || {
+    check_freed("full_is_no_mistake", Budget::exhaustive(), || {
         let queue = limited(&[1], 1, 2);
         let mut producer = queue.producer();
         producer.push(0);
-        let popper = popper(queue.consumer(), 1);
-        let pusher = thread::spawn(move || {
-            let first = producer.try_push(1);
-            let second = producer.try_push(2);
-            (first, second)
+        let pusher = Worker::start(producer, |producer| {
+            [1, 2].map(|item| producer.try_push(item))
         });
-        let (first, second) = pusher.join().unwrap();
-        let taken = popper.join().unwrap();
+        let poppers = [popper(queue.consumer(), 1)];
+        let (_producer, [first, second]) = pusher.end();
         assert_eq!(first, Ok(()));
         let mut items = vec![0, 1];
         match second {
             Ok(()) => items.push(2),
             Err(refused) => assert_eq!(refused, PushError::Full(2)),
         }
-        let all = [taken, drain(&queue)].concat();
-        assert_eq!(all, items);
+        let takers = end(&queue, [], poppers, &items);
+        assert_eq!(takers.concat(), items);
     });
 }
 
 #[test]
 fn batches_keep_their_order() {
-    check_freed("batches_keep_their_order", Budget::preemptions(2), || {
+    check_freed("batches_keep_their_order", Budget::exhaustive(), || {
         let queue = scripted(&[1], 2);
-        let mut producer = queue.producer();
-        let batch = thread::spawn(move || producer.push_batch(vec![0, 1, 2]));
-        let mut consumer = queue.consumer();
-        let popper = thread::spawn(move || {
+        let pushers = [Worker::start(queue.producer(), |producer| {
+            producer.push_batch(vec![0, 1, 2]);
+        })];
+        let poppers = [Worker::start(queue.consumer(), |consumer| {
             let mut taken = vec![];
             consumer.pop_batch(&mut taken, 2);
             taken
-        });
-        batch.join().unwrap();
-        let taken = popper.join().unwrap();
-        let all = [taken, drain(&queue)].concat();
-        assert_eq!(all, [0, 1, 2]);
+        })];
+        let takers = end(&queue, pushers, poppers, &[0, 1, 2]);
+        assert_eq!(takers.concat(), [0, 1, 2]);
     });
 }
 
 /// `len` counts what is there all the time.
 #[test]
 fn len_is_never_too_short() {
-    check_freed("len_is_never_too_short", Budget::preemptions(2), || {
+    check_freed("len_is_never_too_short", Budget::exhaustive(), || {
         let queue = Arc::new(scripted(&[1], 1));
         let mut producer = queue.producer();
         producer.push(0);
-        let mut consumer = queue.consumer();
-        let other = thread::spawn(move || {
+        let other = Worker::start((producer, queue.consumer()), |(producer, consumer)| {
             producer.push(1);
             assert_eq!(consumer.pop(), Some(0));
         });
-        let watcher = {
-            let queue = queue.clone();
-            thread::spawn(move || queue.len())
-        };
-        other.join().unwrap();
-        let len = watcher.join().unwrap();
+        let len = queue.len();
         assert!((1..=2).contains(&len), "{len}");
+        let _other = other.end();
         assert_eq!(queue.len(), 1);
     });
 }
@@ -546,17 +530,13 @@ fn contention_widens() {
     check_large("contention_widens", Budget::default(), || {
         freed(&|| {
             let queue = LaneOptions::new().max_width(4).lane_slots(2).build();
-            let pushers: Vec<_> = (0..4)
-                .map(|n| pusher(queue.producer(), (n * 10..n * 10 + 8).collect()))
-                .collect();
-            for pusher in pushers {
-                pusher.join().unwrap();
-            }
+            let pushers = [0, 10, 20, 30].map(|n| pusher(queue.producer(), (n..n + 8).collect()));
+            let _pushers = pushers.map(Worker::end);
             let stats = queue.stats();
             assert!(stats.widened == 0 || stats.cas_failures > 0, "{stats:?}");
             WIDENED.fetch_add(stats.widened, Relaxed);
-            let items = (0..4).flat_map(|n| n * 10..n * 10 + 8).collect();
-            assert_lanes(&[drain(&queue)], items);
+            let items: Vec<_> = (0..4).flat_map(|n| n * 10..n * 10 + 8).collect();
+            assert_lanes(&[drain(&queue)], &items);
         });
     });
     // Real threads may not meet.
@@ -566,16 +546,14 @@ fn contention_widens() {
 /// Items that own memory: each is dropped once, whether it was popped or not.
 #[test]
 fn what_is_left_is_dropped() {
-    check_freed("what_is_left_is_dropped", Budget::preemptions(2), || {
+    check_freed("what_is_left_is_dropped", Budget::exhaustive(), || {
         let queue = scripted(&[2, 1], 1);
-        let (mut a, mut b) = (queue.producer(), queue.producer());
-        let first = thread::spawn(move || a.push(Box::new(1)));
-        let second = thread::spawn(move || (2..4).for_each(|n| b.push(Box::new(n))));
-        let mut consumer = queue.consumer();
-        let popper = thread::spawn(move || consumer.pop());
-        drop(queue);
-        first.join().unwrap();
-        second.join().unwrap();
-        drop(popper.join().unwrap());
+        let (a, mut b) = (queue.producer(), queue.producer());
+        b.push(Box::new(1));
+        let pusher = Worker::start(a, |a| (2..4).for_each(|n| a.push(Box::new(n))));
+        let popper = Worker::start(queue.consumer(), Consumer::pop);
+        drop((queue, b));
+        drop(pusher.end());
+        drop(popper.end());
     });
 }

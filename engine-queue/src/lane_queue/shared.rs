@@ -4,6 +4,7 @@ use core::marker::PhantomData;
 use core::ptr::{self, NonNull};
 
 use engine_atomic::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering::*, fence};
+use engine_atomic::sync::pick;
 use engine_atomic::{CachePadded, separate_lines};
 
 use super::hazard::{Kind, Record, Registry};
@@ -14,7 +15,7 @@ use super::stats::LaneStats;
 use crate::drop_all::drop_all;
 
 /// Segments kept for the next producer that needs one.
-const CACHED: usize = 4;
+const CACHED: usize = pick(4, 1);
 
 /// What does not change.
 #[derive(Clone, Copy, Debug)]
