@@ -112,6 +112,11 @@ impl<T> Consumer<T> {
         self.handle.is_empty(self.handle.record())
     }
 
+    #[cfg(all(test, not(any(engine_loom, engine_shuttle))))]
+    pub(super) fn lane(&self) -> usize {
+        self.lane
+    }
+
     /// Takes by `take` from any lane, over all segments.
     #[cold]
     #[inline(never)]

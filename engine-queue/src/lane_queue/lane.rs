@@ -169,10 +169,11 @@ pub(super) struct Lane<'a, T> {
 
 impl<T> Lane<'_, T> {
     /// Appends `item`, or gives it back when the lane takes no more. `race` runs
-    /// before each claim: tests lose races with it.
+    /// before the first claim: tests lose races with it.
     #[inline]
-    pub(super) fn push(&self, mut item: T, mut race: impl FnMut()) -> Result<(), T> {
+    pub(super) fn push(&self, mut item: T, race: impl FnOnce()) -> Result<(), T> {
         let backoff = Backoff::new();
+        let mut race = Some(race);
         loop {
             let tail = self.ends.tail();
             // A closed tail is above every number of slots.
@@ -180,7 +181,9 @@ impl<T> Lane<'_, T> {
                 self.ends.tail.lost.record(backoff.rounds() as usize);
                 return Err(item);
             };
-            race();
+            if let Some(race) = race.take() {
+                race();
+            }
             if !self.claim(tail, 1) {
                 backoff.spin();
                 continue;
@@ -254,7 +257,7 @@ impl<T> Lane<'_, T> {
 
     /// Takes `count` tickets from `tail` on, which are there.
     #[inline]
-    fn claim(&self, tail: Tail, count: usize) -> bool {
+    pub(super) fn claim(&self, tail: Tail, count: usize) -> bool {
         // t -> t + count
         // Relaxed: see `Ends::tail`. Not weak: a failure counts as a lost race.
         self.ends

@@ -14,7 +14,7 @@ const HOT_RUN: u32 = 2;
 const CALM: usize = 128;
 
 /// Calm points after which a lane is tried to be saved, at first and at most.
-const PATIENCE: (u32, u32) = (16, 4096);
+const PATIENCE: (u32, u32) = (16, 512);
 
 /// A narrowing that is taken back within so many segments was a mistake.
 const TRIAL: u32 = 16;
@@ -231,10 +231,10 @@ mod tests {
             changes += usize::from(next.width != plan.width);
             plan = next;
         }
-        // Patience doubles up to 4096: 9 trials, then one in 4098 segments.
-        assert!((40..70).contains(&changes), "{changes}");
+        // Patience doubles up to 512, so there is a trial in 514 segments in the end.
+        assert!((390..410).contains(&changes), "{changes}");
         // Calm at last: narrow for good, and patience is forgotten.
-        let plan = run(plan, quiet(2), 4096 + TRIAL as usize);
+        let plan = run(plan, quiet(2), (PATIENCE.1 + TRIAL) as usize);
         assert_eq!((plan.width, plan.patience), (1, PATIENCE.0));
     }
 

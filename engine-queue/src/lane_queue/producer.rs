@@ -161,6 +161,11 @@ impl<T> Producer<T> {
         self.handle.is_closed()
     }
 
+    #[cfg(all(test, not(any(engine_loom, engine_shuttle))))]
+    pub(super) fn seat(&self) -> Option<&Seat<T>> {
+        self.seat.as_ref()
+    }
+
     /// Leaves a lane that takes no more, or sits down for the first time.
     #[cold]
     fn move_on(&mut self, item: T) -> Moved<T> {
