@@ -137,7 +137,7 @@ fn push_and_pop() {
 /// A push that claims and does not finish in time loses its slot, and takes the next.
 #[test]
 fn a_slow_push_is_burned() {
-    check_freed("a_slow_push_is_burned", Budget::exhaustive(), || {
+    check_freed("a_slow_push_is_burned", Budget::preemptions(5), || {
         let queue = scripted(&[1], 2);
         let pushers = [pusher(queue.producer(), vec![0])];
         let poppers = [popper(queue.consumer(), 1)];
@@ -150,7 +150,7 @@ fn a_slow_push_is_burned() {
 fn two_consumers_burn_one_slot() {
     check_freed(
         "two_consumers_burn_one_slot",
-        Budget::preemptions(3),
+        Budget::preemptions(2),
         || {
             let queue = scripted(&[1], 2);
             let pushers = [pusher(queue.producer(), vec![0])];
@@ -178,7 +178,7 @@ fn two_producers_install_one_segment() {
 /// again before it passes: the drawing in `Shared::pass`.
 #[test]
 fn the_head_passes_no_item() {
-    check_freed("the_head_passes_no_item", Budget::exhaustive(), || {
+    check_freed("the_head_passes_no_item", Budget::preemptions(5), || {
         let queue = scripted(&[1], 1);
         let pushers = [pusher(queue.producer(), vec![10, 11])];
         let poppers = [popper(queue.consumer(), 1)];
@@ -192,7 +192,7 @@ fn the_head_passes_no_item() {
 fn no_lane_stays_open_behind_the_next_segment() {
     check_freed(
         "no_lane_stays_open_behind_the_next_segment",
-        Budget::preemptions(2),
+        Budget::preemptions(1),
         || {
             let queue = scripted(&[2], 1);
             let (mut a, b) = (queue.producer(), queue.producer());
@@ -276,7 +276,7 @@ fn two_queues(look: fn(&mut Consumer<usize>) -> bool) {
 fn two_queues_are_not_both_empty() {
     check_freed(
         "two_queues_are_not_both_empty",
-        Budget::exhaustive(),
+        Budget::preemptions(5),
         || two_queues(|consumer| consumer.pop().is_some()),
     );
 }
@@ -404,7 +404,7 @@ fn full_is_no_mistake() {
 
 #[test]
 fn batches_keep_their_order() {
-    check_freed("batches_keep_their_order", Budget::exhaustive(), || {
+    check_freed("batches_keep_their_order", Budget::preemptions(4), || {
         let queue = scripted(&[1], 2);
         let pushers = [Worker::start(queue.producer(), |producer| {
             producer.push_batch(vec![0, 1, 2]);
