@@ -252,11 +252,7 @@ fn consume(
     total
 }
 
-fn many<Q: Queue>(
-    duration: Duration,
-    [producers, consumers]: [usize; 2],
-    batches: bool,
-) -> Turn {
+fn many<Q: Queue>(duration: Duration, [producers, consumers]: [usize; 2], batches: bool) -> Turn {
     let queue = Q::default();
     let popped: Vec<_> = (0..consumers)
         .map(|_| CachePadded::new(AtomicU64::new(0)))
@@ -295,8 +291,8 @@ fn main() {
     );
     let shapes = [[1, 1], [2, 2], [4, 4], [1, 3], [3, 1]];
     let batched = [[1, 1], [4, 4]];
-    let tables = (shapes.map(|shape| (shape, false)).into_iter())
-        .chain(batched.map(|shape| (shape, true)));
+    let tables =
+        (shapes.map(|shape| (shape, false)).into_iter()).chain(batched.map(|shape| (shape, true)));
     for (shape @ [p, c], batches) in tables {
         let of = if batches { ", batches of 16" } else { "" };
         report.run(

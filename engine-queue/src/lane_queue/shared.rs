@@ -187,8 +187,10 @@ impl<T> Shared<T> {
     ///
     /// The caller has it alone, and what others did on it happened before.
     pub(super) unsafe fn keep(&self, segment: NonNull<Segment<T>>) {
-        // SAFETY: by contract.
-        let usable = unsafe { segment.as_ref().recycle() };
+        // SAFETY: it lives, by contract.
+        let ours = unsafe { segment.as_ref() };
+        // SAFETY: ours alone, by contract.
+        let usable = unsafe { ours.recycle() };
         let mut surplus = Some(segment);
         if usable {
             for cached in &self.rare.cache {

@@ -453,8 +453,10 @@ fn the_last_generation_is_not_recycled() {
         ..first.header()
     };
     let worn = Segment::<u8>::alloc(1, 2, header);
-    // SAFETY: alive, and ours alone.
-    let usable = unsafe { worn.as_ref().recycle() };
+    // SAFETY: alive.
+    let segment = unsafe { worn.as_ref() };
+    // SAFETY: ours alone.
+    let usable = unsafe { segment.recycle() };
     assert!(!usable);
     // SAFETY: ours alone.
     unsafe { Segment::free(worn) };
