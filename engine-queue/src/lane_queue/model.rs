@@ -174,8 +174,8 @@ fn two_producers_install_one_segment() {
     );
 }
 
-/// A consumer that has seen a lane drained and then sees the next segment must look
-/// again before it passes: the drawing in `Shared::pass`.
+/// A consumer that has seen a lane drained, but not closed, and then sees the next
+/// segment must not pass: the drawing at `Segment::verdict`.
 #[test]
 fn the_head_passes_no_item() {
     check_freed("the_head_passes_no_item", Budget::preemptions(5), || {

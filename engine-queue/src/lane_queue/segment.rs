@@ -320,7 +320,7 @@ impl<T> Segment<T> {
         self.lanes().iter().fold((0, 0, 0), sum)
     }
 
-    /// Whether every ticket is passed. Final if `next` was seen before.
+    /// Whether every ticket is passed: for good, if `next` was seen before.
     pub(super) fn is_drained(&self) -> bool {
         self.lanes()
             .iter()
@@ -347,7 +347,16 @@ impl<T> Segment<T> {
     /// ```
     ///
     /// If a lane was open, so was the segment at the fence, and there was no next. If
-    /// all were closed, they are drained for good, and `next` says where items can be.
+    /// all were closed when they were looked at, they are drained for good, and `next` says
+    /// where items can be. With a `next` alone it is not so:
+    ///
+    /// ```text
+    /// consumer               producers
+    /// lane 0 is drained
+    ///                        push to lane 0; close; install next
+    /// next is there
+    /// head passes the item
+    /// ```
     pub(super) fn verdict(&self, first: Collect) -> Verdict<T> {
         // SeqCst: of two threads that each push to one queue and then find another one
         // empty, one sees the other's item. Either our fence comes before the other

@@ -234,21 +234,10 @@ impl<T> Shared<T> {
         );
     }
 
-    /// Moves the head from `from`, which is pinned, to the next segment, if everything
-    /// in `from` is popped. Who moves it gets `true` and calls `sweep` soon, with `from`
-    /// no longer pinned.
+    /// Moves the head from `from`, which is pinned, to the next segment. The caller has seen
+    /// every lane of `from` closed and drained. Who moves it gets `true` and calls `sweep`
+    /// soon, with `from` no longer pinned.
     pub(super) fn pass(&self, from: &Segment<T>, next: NonNull<Segment<T>>) -> bool {
-        // `next` was seen, so all lanes are closed, and these tails are final. The scan
-        // that brought us here may have seen older ones:
-        //
-        //     consumer               producers
-        //     lane 0 is drained
-        //                            push to lane 0; close; install next
-        //     next is there
-        //     head passes the item
-        if !from.is_drained() {
-            return false;
-        }
         // The tail first: it must not point to what is retired.
         self.swing_tail(from, next);
         let from = ptr::from_ref(from).cast_mut();
@@ -351,6 +340,7 @@ impl<T> Shared<T> {
             let Next::Segment(next) = head.next() else {
                 break true;
             };
+            // Closed: there is a next.
             if !head.is_drained() {
                 break true;
             }
