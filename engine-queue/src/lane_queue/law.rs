@@ -4,14 +4,16 @@
 //! segment's plan. It is evaluated once a segment, by the producer that installs the
 //! next one, and its result never changes: nobody can hold a stale width.
 
-/// Above one lost race in so many pushes a segment is hot.
-const HOT: usize = 16;
+/// Above one lost race in so many pushes a segment is hot. A lost race costs one or two
+/// transfers of a line, about ten times a push that meets nobody: at this rate, about a
+/// third on top.
+const HOT: usize = 32;
 
 /// Hot segments in a row that widen.
 const HOT_RUN: u32 = 2;
 
 /// Below one lost race in so many pushes a segment is calm.
-const CALM: usize = 128;
+const CALM: usize = 256;
 
 /// Calm points after which a lane is tried to be saved, at first and at most.
 const PATIENCE: (u32, u32) = (16, 512);
