@@ -261,14 +261,16 @@ fn none_is_of_one_moment_over_a_boundary() {
 /// the other's item.
 fn two_queues(look: fn(&mut Consumer<usize>) -> bool) {
     let [a, b] = [scripted(&[1], 2), scripted(&[1], 2)];
-    let other = Worker::start((b.producer(), a.consumer()), move |(b, a)| {
-        b.push(2);
-        look(a)
-    });
-    let (mut producer, mut consumer) = (a.producer(), b.consumer());
-    producer.push(1);
-    let mine = look(&mut consumer);
-    let (_other, theirs) = other.end();
+    // Push to one, look into the other.
+    let cross = |push: &LaneQueue<usize>, into: &LaneQueue<usize>| {
+        Worker::start((push.producer(), into.consumer()), move |(push, into)| {
+            push.push(1);
+            look(into)
+        })
+    };
+    let (first, second) = (cross(&a, &b), cross(&b, &a));
+    let (_first, mine) = first.end();
+    let (_second, theirs) = second.end();
     assert!(mine || theirs, "both found nothing");
 }
 
@@ -308,6 +310,26 @@ fn a_pinned_segment_is_not_recycled() {
     );
 }
 
+/// Whoever passes a segment looks at the pins after that, with a fence in between: here
+/// there is no other one.
+#[test]
+fn who_passes_sees_the_pins() {
+    check_freed("who_passes_sees_the_pins", Budget::preemptions(3), || {
+        let queue = scripted(&[1], 1);
+        let mut producer = queue.producer();
+        producer.push(0);
+        producer.push(1);
+        assert_eq!(queue.consumer().pop(), Some(0));
+        let popper = popper(queue.consumer(), 1);
+        let looker = Worker::start(queue.consumer(), |consumer| {
+            // It passes the first segment, and may find the second one emptied.
+            let _ = consumer.is_empty();
+        });
+        let _looker = looker.end();
+        end(&queue, [], [popper], &[1]);
+    });
+}
+
 /// The same for a producer, which may still stand on what the consumers have passed.
 #[test]
 fn a_producer_keeps_its_segment() {
@@ -322,6 +344,40 @@ fn a_producer_keeps_its_segment() {
             assert_eq!(consumer.pop(), Some(10));
             let pushers = [pusher(producer, vec![11, 12])];
             end(&queue, pushers, [popper(consumer, 2)], &[11, 12]);
+        },
+    );
+}
+
+/// An installer stops between `next` and the tail. The head must not leave the segment
+/// before the tail does: with the installer's pin gone in the middle of a sweep, nothing
+/// would hold it for those who come by the tail.
+///
+/// ```text
+/// installer        consumer                   other producer
+/// A.next = B
+///                  head = B; retire A
+///                  sweep: is other on A? no
+///                                             pin the tail: A
+/// tail = B; leave A
+///                  is installer on A? no
+///                  recycle A                  <- stands on A
+/// ```
+#[test]
+fn the_tail_leaves_before_the_head() {
+    check_freed(
+        "the_tail_leaves_before_the_head",
+        Budget::preemptions(2),
+        || {
+            let queue = scripted(&[1], 2);
+            let mut installer = queue.producer();
+            let mut consumer = queue.consumer();
+            // Its record is looked at first.
+            let other = queue.producer();
+            installer.push(10);
+            assert_eq!(consumer.pop(), Some(10));
+            assert!(installer.install_halfway(11));
+            let pushers = [pusher(installer, vec![12]), pusher(other, vec![20])];
+            end(&queue, pushers, [popper(consumer, 1)], &[11, 12, 20]);
         },
     );
 }

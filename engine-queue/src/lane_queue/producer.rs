@@ -2,6 +2,7 @@
 
 use core::fmt;
 use core::panic::{RefUnwindSafe, UnwindSafe};
+use core::ptr::NonNull;
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
@@ -55,6 +56,9 @@ enum Moved<T> {
     Seated(T),
     Refused(PushError<T>),
 }
+
+/// A segment that was installed, its number, and the lane that was used.
+type Linked<T> = (NonNull<Segment<T>>, (usize, usize));
 
 impl<T> Producer<T> {
     pub(super) fn new(shared: &Arc<Shared<T>>) -> Self {
@@ -187,6 +191,19 @@ impl<T> Producer<T> {
     /// Puts a new segment behind `last`, with `item` in it: so that whoever is fast
     /// enough to install one has pushed, even if every slot it claims is burned.
     fn install(&mut self, last: &Segment<T>, item: T) -> Moved<T> {
+        match self.link(last, item) {
+            Ok((segment, used)) => {
+                self.handle.swing_tail(last, segment);
+                self.sit_down(Some(used));
+                Moved::Pushed
+            }
+            Err((there, item)) => self.follow(last, there, item),
+        }
+    }
+
+    /// The first half of `install`: the segment, its number and the lane with the item; or
+    /// what is there instead.
+    fn link(&self, last: &Segment<T>, item: T) -> Result<Linked<T>, (Next<T>, T)> {
         let segment = self.handle.succeed(last);
         // SAFETY: not installed, so ours alone, and it lives.
         let new = unsafe { segment.as_ref() };
@@ -194,20 +211,25 @@ impl<T> Producer<T> {
         let lane = new.enter(self.home);
         // SAFETY: not installed, and once.
         unsafe { new.lane(lane).seed(item) };
-        match last.install(segment) {
-            Ok(()) => {
-                self.handle.swing_tail(last, segment);
-                self.sit_down(Some((number, lane)));
-                Moved::Pushed
-            }
-            Err(there) => {
-                // SAFETY: not installed, and seeded above.
-                let item = unsafe { new.lane(lane).unseed() };
-                // SAFETY: ours alone, and empty again.
-                unsafe { self.handle.keep(segment) };
-                self.follow(last, there, item)
-            }
-        }
+        let Err(there) = last.install(segment) else {
+            return Ok((segment, (number, lane)));
+        };
+        // SAFETY: not installed, and seeded above.
+        let item = unsafe { new.lane(lane).unseed() };
+        // SAFETY: ours alone, and empty again.
+        unsafe { self.handle.keep(segment) };
+        Err((there, item))
+    }
+
+    /// Installs a segment and stops before the tail follows, as a thread may; the next
+    /// push goes on.
+    #[cfg(test)]
+    pub(super) fn install_halfway(&mut self, item: T) -> bool {
+        self.seat.as_ref().is_some_and(|seat| {
+            // SAFETY: pinned by our handle.
+            let last = unsafe { seat.segment() };
+            self.link(last, item).is_ok()
+        })
     }
 
     /// Goes where `last` leads.
