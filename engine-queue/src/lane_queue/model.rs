@@ -10,11 +10,15 @@ use std::vec::Vec;
 use engine_atomic::sync::{Arc, MODEL, thread};
 use testkit::model::{Budget, check, check_large};
 
-use self::history::{Clock, History, Item};
 use super::segment::live;
 use super::{Consumer, LaneOptions, LaneQueue, Producer, PushError};
 
-pub(super) mod history;
+mod histories;
+mod history;
+mod pins;
+
+#[cfg(not(any(engine_loom, engine_shuttle)))]
+pub(super) use self::histories::recorded;
 
 /// A queue whose segments have these widths, over and over.
 pub(super) fn scripted<T>(widths: &'static [usize], lane_slots: usize) -> LaneQueue<T> {
@@ -292,119 +296,6 @@ fn two_queues_do_not_both_say_empty() {
     );
 }
 
-/// A consumer that stands on a segment keeps it from being used again: the checkers see
-/// it when the slots are entered for writing while somebody reads.
-#[test]
-fn a_pinned_segment_is_not_recycled() {
-    check_freed(
-        "a_pinned_segment_is_not_recycled",
-        Budget::preemptions(3),
-        || {
-            let queue = scripted(&[1], 1);
-            let mut producer = queue.producer();
-            producer.push(0);
-            producer.push(1);
-            let poppers = [popper(queue.consumer(), 2), popper(queue.consumer(), 1)];
-            end(&queue, [], poppers, &[0, 1]);
-        },
-    );
-}
-
-/// Whoever passes a segment looks at the pins after that, with a fence in between: here
-/// there is no other one.
-#[test]
-fn who_passes_sees_the_pins() {
-    check_freed("who_passes_sees_the_pins", Budget::preemptions(3), || {
-        let queue = scripted(&[1], 1);
-        let mut producer = queue.producer();
-        producer.push(0);
-        producer.push(1);
-        assert_eq!(queue.consumer().pop(), Some(0));
-        let popper = popper(queue.consumer(), 1);
-        let looker = Worker::start(queue.consumer(), |consumer| {
-            // It passes the first segment, and may find the second one emptied.
-            let _ = consumer.is_empty();
-        });
-        let _looker = looker.end();
-        end(&queue, [], [popper], &[1]);
-    });
-}
-
-/// The same for a producer, which may still stand on what the consumers have passed.
-#[test]
-fn a_producer_keeps_its_segment() {
-    check_freed(
-        "a_producer_keeps_its_segment",
-        Budget::preemptions(3),
-        || {
-            let queue = scripted(&[1], 1);
-            let mut producer = queue.producer();
-            let mut consumer = queue.consumer();
-            producer.push(10);
-            assert_eq!(consumer.pop(), Some(10));
-            let pushers = [pusher(producer, vec![11, 12])];
-            end(&queue, pushers, [popper(consumer, 2)], &[11, 12]);
-        },
-    );
-}
-
-/// An installer stops between `next` and the tail. The head must not leave the segment
-/// before the tail does: with the installer's pin gone in the middle of a sweep, nothing
-/// would hold it for those who come by the tail.
-///
-/// ```text
-/// installer        consumer                   other producer
-/// A.next = B
-///                  head = B; retire A
-///                  sweep: is other on A? no
-///                                             pin the tail: A
-/// tail = B; leave A
-///                  is installer on A? no
-///                  recycle A                  <- stands on A
-/// ```
-#[test]
-fn the_tail_leaves_before_the_head() {
-    check_freed(
-        "the_tail_leaves_before_the_head",
-        Budget::preemptions(2),
-        || {
-            let queue = scripted(&[1], 2);
-            let mut installer = queue.producer();
-            let mut consumer = queue.consumer();
-            // Its record is looked at first.
-            let other = queue.producer();
-            installer.push(10);
-            assert_eq!(consumer.pop(), Some(10));
-            assert!(installer.install_halfway(11));
-            let pushers = [pusher(installer, vec![12]), pusher(other, vec![20])];
-            end(&queue, pushers, [popper(consumer, 1)], &[11, 12, 20]);
-        },
-    );
-}
-
-/// A handle is dropped while another thread sweeps, and its record is taken again.
-#[test]
-fn a_record_changes_hands() {
-    check_freed("a_record_changes_hands", Budget::preemptions(2), || {
-        let queue = scripted(&[1], 1);
-        let mut producer = queue.producer();
-        producer.push(0);
-        producer.push(1);
-        let popper = popper(queue.consumer(), 2);
-        let queue = Arc::new(queue);
-        let other = Worker::start(queue.clone(), |queue| {
-            drop(producer);
-            queue.consumer().pop()
-        });
-        let (_queue, theirs) = other.end();
-        let (_consumer, ours) = popper.end();
-        assert_lanes(
-            &[theirs.into_iter().collect(), ours, drain(&queue)],
-            &[0, 1],
-        );
-    });
-}
-
 /// Whoever sees the queue closed and then empty has seen the last of it.
 #[test]
 fn closed_and_empty_is_for_good() {
@@ -438,14 +329,14 @@ fn closed_and_empty_is_for_good() {
 /// A queue of at most two segments refuses only what has no room.
 #[test]
 fn full_is_no_mistake() {
-    check_freed("full_is_no_mistake", Budget::exhaustive(), || {
+    check_freed("full_is_no_mistake", Budget::preemptions(3), || {
         let queue = limited(&[1], 1, 2);
         let mut producer = queue.producer();
         producer.push(0);
         let pusher = Worker::start(producer, |producer| {
             [1, 2].map(|item| producer.try_push(item))
         });
-        let poppers = [popper(queue.consumer(), 1)];
+        let poppers = [popper(queue.consumer(), 2)];
         let (_producer, [first, second]) = pusher.end();
         assert_eq!(first, Ok(()));
         let mut items = vec![0, 1];
@@ -491,88 +382,6 @@ fn len_is_never_too_short() {
         let _other = other.end();
         assert_eq!(queue.len(), 1);
     });
-}
-
-/// Producers and consumers on a queue with these widths: the whole history.
-pub(super) fn recorded(
-    widths: &'static [usize],
-    lane_slots: usize,
-    [producers, consumers]: [usize; 2],
-    each: usize,
-) {
-    let queue = scripted::<Item>(widths, lane_slots);
-    let clock = Arc::new(Clock::default());
-    let total = producers * each;
-    let mut threads = Vec::new();
-    for me in 0..producers {
-        let (mut producer, clock) = (queue.producer(), clock.clone());
-        let work = move || {
-            let mut history = History::default();
-            for number in 0..each {
-                let item = (me, number);
-                let (span, ()) = clock.time(|| producer.push(item));
-                history.pushes.push((span, item));
-            }
-            history
-        };
-        threads.push(thread::spawn(work));
-    }
-    for _ in 0..consumers {
-        let (mut consumer, clock) = (queue.consumer(), clock.clone());
-        let work = move || {
-            let mut history = History::default();
-            for _ in 0..total.div_ceil(consumers) + 1 {
-                history.pops.push(clock.time(|| consumer.pop()));
-            }
-            history
-        };
-        threads.push(thread::spawn(work));
-    }
-    let mut history = History::default();
-    for thread in threads {
-        history.add(thread.join().unwrap());
-    }
-    let mut consumer = queue.consumer();
-    loop {
-        let pop = clock.time(|| consumer.pop());
-        let is_over = pop.1.is_none();
-        history.pops.push(pop);
-        if is_over {
-            break;
-        }
-    }
-    let widest = widths.iter().copied().max().unwrap_or(1);
-    history.check((widest - 1) * lane_slots);
-}
-
-#[test]
-fn histories_of_one_lane() {
-    check_large("histories_of_one_lane", Budget::default(), || {
-        freed(&|| recorded(&[1], 2, [2, 2], 5));
-    });
-}
-
-#[test]
-fn histories_of_four_lanes() {
-    check_large("histories_of_four_lanes", Budget::default(), || {
-        freed(&|| recorded(&[4], 2, [4, 3], 5));
-    });
-}
-
-#[test]
-fn histories_of_changing_lanes() {
-    check_large("histories_of_changing_lanes", Budget::default(), || {
-        freed(&|| recorded(&[1, 4, 2, 3, 1], 2, [3, 3], 6));
-    });
-}
-
-#[test]
-fn histories_of_eight_threads() {
-    check_large(
-        "histories_of_eight_threads",
-        Budget::default().schedules(500),
-        || freed(&|| recorded(&[2, 4, 1], 2, [4, 4], 5)),
-    );
 }
 
 /// Left to itself, the queue widens where producers get in each other's way: in some
