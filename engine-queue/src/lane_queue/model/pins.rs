@@ -43,6 +43,42 @@ fn who_passes_sees_the_pins() {
     });
 }
 
+/// Who moves the head or the tail hands the new segment on, with what its installer wrote:
+/// not only to itself.
+#[test]
+fn a_helper_publishes_the_segment() {
+    check_freed(
+        "a_helper_publishes_the_segment",
+        Budget::preemptions(2),
+        || {
+            let queue = scripted(&[1], 1);
+            let mut producer = queue.producer();
+            let mut consumer = queue.consumer();
+            producer.push(10);
+            assert_eq!(consumer.pop(), Some(10));
+            let pushers = [pusher(producer, vec![11])];
+            let poppers = [consumer, queue.consumer()].map(|consumer| popper(consumer, 1));
+            end(&queue, pushers, poppers, &[11]);
+        },
+    );
+}
+
+/// One consumer retires a segment, another one sweeps it.
+#[test]
+fn retired_segments_are_handed_over() {
+    check_freed(
+        "retired_segments_are_handed_over",
+        Budget::preemptions(2),
+        || {
+            let queue = scripted(&[1], 1);
+            let mut producer = queue.producer();
+            (0..3).for_each(|item| producer.push(item));
+            let poppers = [(); 2].map(|()| popper(queue.consumer(), 2));
+            end(&queue, [], poppers, &[0, 1, 2]);
+        },
+    );
+}
+
 /// The same for a producer, which may still stand on what the consumers have passed.
 #[test]
 fn a_producer_keeps_its_segment() {
