@@ -10,7 +10,7 @@ use engine_atomic::sync::{Arc, pick};
 
 use super::handle::{Handle, Seat};
 use super::hazard::Kind;
-use super::lane::{Lane, Look};
+use super::lane::{Lane, Look, Memo};
 use super::segment::{Collect, Verdict};
 use super::shared::Shared;
 
@@ -39,8 +39,8 @@ pub struct Consumer<T> {
     home: usize,
     /// The lane of the seat.
     lane: usize,
-    /// Races lost and not written down yet.
-    lost: usize,
+    /// Of that lane.
+    memo: Memo,
     idle_scans: usize,
 }
 
@@ -69,7 +69,7 @@ impl<T> Consumer<T> {
             handle: Handle::new(shared),
             home: shared.consumer_home(),
             lane: 0,
-            lost: 0,
+            memo: Memo::new(),
             idle_scans: 0,
         }
     }
@@ -80,11 +80,11 @@ impl<T> Consumer<T> {
     pub fn pop(&mut self) -> Option<T> {
         if let Some(seat) = &self.seat {
             // SAFETY: pinned by our handle.
-            if let Look::Taken(item) = unsafe { seat.lane() }.pop(&mut self.lost) {
+            if let Look::Taken(item) = unsafe { seat.lane() }.pop(&mut self.memo) {
                 return Some(item);
             }
         }
-        self.search(|lane, lost| lane.pop(lost))
+        self.search(|lane, memo| lane.pop(memo))
     }
 
     /// Takes up to `most` items into `out`, those of one lane with one claim; how many.
@@ -95,7 +95,7 @@ impl<T> Consumer<T> {
         if most == 0 {
             return 0;
         }
-        self.search(|lane, lost| lane.pop_some(most, out, lost))
+        self.search(|lane, memo| lane.pop_some(most, out, memo))
             .unwrap_or(0)
     }
 
@@ -121,10 +121,7 @@ impl<T> Consumer<T> {
     /// Takes by `take` from any lane, over all segments.
     #[cold]
     #[inline(never)]
-    fn search<R>(
-        &mut self,
-        mut take: impl FnMut(&Lane<'_, T>, &mut usize) -> Look<R>,
-    ) -> Option<R> {
+    fn search<R>(&mut self, mut take: impl FnMut(&Lane<'_, T>, &mut Memo) -> Look<R>) -> Option<R> {
         let backoff = Backoff::new();
         loop {
             if self.seat.is_none() {
@@ -153,7 +150,7 @@ impl<T> Consumer<T> {
 
     /// Looks at each lane once, from the seat's on.
     #[inline]
-    fn scan<R>(&mut self, take: &mut impl FnMut(&Lane<'_, T>, &mut usize) -> Look<R>) -> Scan<R> {
+    fn scan<R>(&mut self, take: &mut impl FnMut(&Lane<'_, T>, &mut Memo) -> Look<R>) -> Scan<R> {
         let Some(seat) = &self.seat else {
             return Scan::Lost;
         };
@@ -163,10 +160,14 @@ impl<T> Consumer<T> {
         let mut collect = Collect::EMPTY;
         let mut pending = None;
         let mut lost = false;
-        for lane in (0..width).map(|n| (self.lane + n) % width) {
-            match take(&segment.lane(lane), &mut self.lost) {
+        let at = self.lane;
+        for lane in (0..width).map(|n| (at + n) % width) {
+            if lane != at {
+                self.memo.forget();
+            }
+            match take(&segment.lane(lane), &mut self.memo) {
                 Look::Taken(taken) => {
-                    if lane != self.lane {
+                    if lane != at {
                         self.lane = lane;
                         self.seat = Some(Seat::new(segment, lane));
                     }
@@ -176,6 +177,10 @@ impl<T> Consumer<T> {
                 Look::Pending(slot) => pending = Some((lane, slot)),
                 Look::Drained(tail) => collect = collect.and(tail),
             }
+        }
+        if width > 1 {
+            // What it remembers is of the last lane.
+            self.memo.forget();
         }
         match pending {
             _ if lost => Scan::Lost,
@@ -230,6 +235,7 @@ impl<T> Consumer<T> {
         // SAFETY: pinned, until the next call.
         let segment = unsafe { segment.as_ref() };
         self.lane = self.home % segment.width();
+        self.memo.forget();
         self.seat = Some(Seat::new(segment, self.lane));
     }
 }

@@ -6,6 +6,7 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 use engine_atomic::sync::atomic::{AtomicUsize, Ordering::*};
+use engine_atomic::sync::{MODEL, hint};
 use engine_atomic::{Backoff, CachePadded, Contention, separate_lines};
 
 use super::slot::{Generation, Slot, State};
@@ -160,6 +161,81 @@ pub(super) enum Look<R> {
     Drained(Tail),
 }
 
+/// What a consumer remembers of the lane that it sits on.
+///
+/// A consumer that is faster than the producers looks at the tail for every item, and each
+/// look takes the line away from a producer: both crawl. So when looks find few items it
+/// tries to wait a moment before one. If that look finds many, it goes on so. If not, the
+/// producers are slow by themselves, or on this very thread, and it tries again ever
+/// more seldom. After a look that found nothing it never waits: then it disturbs nobody,
+/// and its caller may have better things to do.
+pub(super) struct Memo {
+    /// At least so many tickets were given out.
+    tickets: usize,
+    /// Races lost and not written down yet.
+    lost: usize,
+    /// Whether the last look found something, and whether it waited.
+    found: bool,
+    waited: bool,
+    /// Looks that find few items before one waits.
+    trial_in: u32,
+    /// The same, after the next trial that fails.
+    next_trial: u32,
+}
+
+/// A look that finds fewer items came too early.
+const FEW: usize = 16;
+
+/// Less than half a microsecond: a few line transfers, or some dozens of pushes.
+const PAUSES: usize = 16;
+
+/// Looks between two trials, at first and at most.
+const TRIALS: (u32, u32) = (4, 4096);
+
+impl Memo {
+    pub(super) fn new() -> Self {
+        Self {
+            tickets: 0,
+            lost: 0,
+            found: false,
+            waited: false,
+            trial_in: TRIALS.0,
+            next_trial: TRIALS.0,
+        }
+    }
+
+    /// For another lane.
+    pub(super) fn forget(&mut self) {
+        self.tickets = 0;
+    }
+
+    /// Before a look at the tail.
+    #[inline]
+    fn wait(&mut self) {
+        self.waited = self.found && self.trial_in == 0;
+        if self.waited && !MODEL {
+            (0..PAUSES).for_each(|_| hint::spin_loop());
+        }
+    }
+
+    /// After it.
+    #[inline]
+    fn learn(&mut self, head: usize, tail: Tail) {
+        self.tickets = tail.tickets();
+        self.found = head < self.tickets;
+        let few = self.tickets < head + FEW;
+        if !self.found {
+        } else if !self.waited {
+            self.trial_in = self.trial_in.saturating_sub(u32::from(few));
+        } else if few {
+            self.next_trial = (self.next_trial * 2).min(TRIALS.1);
+            self.trial_in = self.next_trial;
+        } else {
+            self.next_trial = TRIALS.0;
+        }
+    }
+}
+
 /// A lane that is pinned.
 pub(super) struct Lane<'a, T> {
     pub(super) ends: &'a Ends,
@@ -267,75 +343,81 @@ impl<T> Lane<'_, T> {
             .is_ok()
     }
 
-    /// Takes the first item. `lost` counts races lost before.
+    /// The slots at the head that pushes have claimed, as far as `memo` knows, or all of
+    /// them; at least one, or what it means that there is none.
+    ///
+    /// The tail is looked at only when what was known of it is used up: its line belongs to
+    /// the producers, and so does that of the next slot, which is not touched before it was
+    /// claimed. So a consumer that keeps up takes what has come meanwhile in one go, and
+    /// leaves them alone until then.
     #[inline]
-    pub(super) fn pop(&self, lost: &mut usize) -> Look<T> {
-        loop {
-            let head = self.ends.head();
-            if let Some(slot) = self.slots.get(head) {
-                match slot.state(self.generation) {
-                    State::Full => {
-                        if !self.pass(head, 1) {
-                            *lost += 1;
-                            return Look::Lost;
-                        }
-                        self.ends.head.lost.record(core::mem::take(lost));
-                        // SAFETY: we saw it full and moved the head past it.
-                        return Look::Taken(unsafe { slot.take() });
-                    }
-                    State::Burned => {
-                        self.pass_burned(head);
-                        continue;
-                    }
-                    State::Empty => {}
-                }
+    fn claimed(&self, memo: &mut Memo) -> Result<(usize, &[Slot<T>]), Tail> {
+        let head = self.ends.head();
+        if head >= memo.tickets {
+            memo.wait();
+            let tail = self.ends.tail();
+            memo.learn(head, tail);
+            if head >= memo.tickets {
+                return Err(tail);
             }
-            return self.none_at(head);
+        }
+        Ok((head, &self.slots[head..memo.tickets]))
+    }
+
+    /// Takes the first item.
+    #[inline]
+    pub(super) fn pop(&self, memo: &mut Memo) -> Look<T> {
+        loop {
+            let (head, slot) = match self.claimed(memo) {
+                Ok((head, slots)) => (head, &slots[0]),
+                Err(tail) => return Look::Drained(tail),
+            };
+            match slot.state(self.generation) {
+                State::Full => {
+                    if !self.pass(head, 1) {
+                        memo.lost += 1;
+                        return Look::Lost;
+                    }
+                    self.ends.head.lost.record(core::mem::take(&mut memo.lost));
+                    // SAFETY: we saw it full and moved the head past it.
+                    return Look::Taken(unsafe { slot.take() });
+                }
+                State::Burned => self.pass_burned(head),
+                State::Empty => return Look::Pending(head),
+            }
         }
     }
 
     /// Takes up to `most` items from the front into `out`, which need not have room.
-    pub(super) fn pop_some(&self, most: usize, out: &mut Vec<T>, lost: &mut usize) -> Look<usize> {
+    pub(super) fn pop_some(&self, most: usize, out: &mut Vec<T>, memo: &mut Memo) -> Look<usize> {
         loop {
-            let head = self.ends.head();
-            let rest = self.slots.get(head..).unwrap_or(&[]);
-            let count = rest
-                .iter()
-                .take(most)
-                .take_while(|slot| slot.state(self.generation) == State::Full)
-                .count();
+            let (head, slots) = match self.claimed(memo) {
+                Ok(claimed) => claimed,
+                Err(tail) => return Look::Drained(tail),
+            };
+            let is_full = |slot: &&Slot<T>| slot.state(self.generation) == State::Full;
+            let count = slots.iter().take(most).take_while(is_full).count();
             if count == 0 {
-                if let Some(slot) = rest.first()
-                    && slot.state(self.generation) == State::Burned
-                {
-                    self.pass_burned(head);
-                    continue;
+                match slots[0].state(self.generation) {
+                    // Since we looked.
+                    State::Full => {}
+                    State::Burned => self.pass_burned(head),
+                    State::Empty => return Look::Pending(head),
                 }
-                return self.none_at(head);
+                continue;
             }
             // Unwind: nothing is claimed yet.
             out.reserve(count);
             if !self.pass(head, count) {
-                *lost += 1;
+                memo.lost += 1;
                 return Look::Lost;
             }
-            self.ends.head.lost.record(core::mem::take(lost));
-            for slot in &rest[..count] {
+            self.ends.head.lost.record(core::mem::take(&mut memo.lost));
+            for slot in &slots[..count] {
                 // SAFETY: we saw it full and moved the head past it.
                 out.push(unsafe { slot.take() });
             }
             return Look::Taken(count);
-        }
-    }
-
-    /// What it means that the slot at `head` was empty.
-    #[inline]
-    fn none_at<R>(&self, head: usize) -> Look<R> {
-        let tail = self.ends.tail();
-        if head >= tail.tickets() {
-            Look::Drained(tail)
-        } else {
-            Look::Pending(head)
         }
     }
 

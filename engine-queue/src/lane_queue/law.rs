@@ -21,6 +21,10 @@ const PATIENCE: (u32, u32) = (16, 512);
 /// A narrowing that is taken back within so many segments was a mistake.
 const TRIAL: u32 = 16;
 
+/// Segments in a row with fewer producers than lanes that narrow. One alone says little:
+/// who is fast fills its lane while another one is still on its way.
+const LONELY_RUN: u32 = 8;
+
 /// Calm points of a segment with little fill, or with more scans that found nothing
 /// than pushes. Others count one.
 const IDLE: u32 = 4;
@@ -39,6 +43,10 @@ pub(super) struct Plan {
     pub(super) width: usize,
     /// Hot segments in a row before this one.
     hot: u32,
+    /// Segments in a row with fewer producers than lanes.
+    lonely: u32,
+    /// The most producers that one of these had.
+    crowd: usize,
     /// Calm points gathered at this width.
     calm: u32,
     /// Calm points that narrow.
@@ -68,6 +76,8 @@ impl Plan {
         Self {
             width: bounds.min,
             hot: 0,
+            lonely: 0,
+            crowd: 1,
             calm: 0,
             patience: PATIENCE.0,
             since: u32::MAX,
@@ -76,7 +86,7 @@ impl Plan {
 
     /// The plan of the segment after one of this plan.
     pub(super) fn after(self, seen: Seen, bounds: Bounds) -> Self {
-        // A lane that no producer would use is none.
+        // No more lanes than producers.
         let crowd = seen.producers.clamp(bounds.min, bounds.max);
         let is_hot = seen.lost.saturating_mul(HOT) > seen.pushes;
         let mut next = Self {
@@ -84,14 +94,21 @@ impl Plan {
             ..self
         };
         if crowd < self.width {
-            next.width = crowd;
+            next.crowd = self.crowd.max(crowd);
+            next.lonely = self.lonely + 1;
+        } else {
+            (next.crowd, next.lonely) = (1, 0);
+        }
+        if next.lonely >= LONELY_RUN {
+            next.width = next.crowd;
+            (next.crowd, next.lonely) = (1, 0);
             (next.hot, next.calm) = (0, 0);
         } else if is_hot {
             next.calm = 0;
             next.hot = self.hot + 1;
             if next.hot >= HOT_RUN {
                 next.hot = 0;
-                next.width = (self.width * 2).min(crowd);
+                next.width = (self.width * 2).min(crowd).max(self.width);
                 if next.width > self.width && self.since < TRIAL {
                     next.patience = (self.patience * 2).min(PATIENCE.1);
                     next.since = u32::MAX;
@@ -177,11 +194,19 @@ mod tests {
     }
 
     #[test]
-    fn drops_lanes_that_no_producer_uses_at_once() {
+    fn drops_lanes_that_no_producer_uses() {
+        let lonely = LONELY_RUN as usize;
         let wide = run(Plan::first(BOUNDS), hot(8), 6);
         assert_eq!(wide.width, 8);
-        assert_eq!(run(wide, quiet(3), 1).width, 3);
-        assert_eq!(run(wide, hot(1), 1).width, 1);
+        for seen in [quiet, hot] {
+            assert_eq!(run(wide, seen(3), lonely - 1).width, 8);
+            assert_eq!(run(wide, seen(3), lonely).width, 3);
+        }
+        // As many as came to one segment of the run stay; one in which all came ends it.
+        let two = run(run(wide, quiet(5), 1), quiet(1), lonely - 1);
+        assert_eq!(two.width, 5);
+        let broken = run(run(wide, quiet(1), lonely - 1), quiet(8), 1);
+        assert_eq!(run(broken, quiet(1), lonely - 1).width, 8);
     }
 
     #[test]
