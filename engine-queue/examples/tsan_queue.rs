@@ -13,7 +13,7 @@ use std::{
 };
 
 use engine_queue::{
-    ArrayQueue, SegQueue,
+    ArrayQueue, LaneOptions, SegQueue,
     deque::{Injector, Steal, bounded},
     spsc,
 };
@@ -193,6 +193,35 @@ fn two_ends() {
     BALANCE.check("spsc");
 }
 
+/// As `exchange`, by handles: over many segments of two lanes.
+fn lanes() {
+    static BALANCE: Balance = Balance::new();
+
+    let queue = LaneOptions::new().min_width(2).lane_slots(8).build();
+    // The last handle frees the queue behind std's `Arc`: as in `steal`.
+    mem::forget(queue.producer());
+    let producers = (0..SIDES).map(|_| {
+        let mut producer = queue.producer();
+        thread::spawn(move || (0..ITEMS).for_each(|n| producer.push(Box::new(n))))
+    });
+    let consumers = (0..SIDES).map(|_| {
+        let mut consumer = queue.consumer();
+        thread::spawn(move || {
+            while !BALANCE.is_full() {
+                match consumer.pop() {
+                    Some(item) => BALANCE.count(item),
+                    None => hint::spin_loop(),
+                }
+            }
+        })
+    });
+    let all: Vec<_> = producers.chain(consumers).collect();
+    for thread in all {
+        thread.join().expect("no assertion failed");
+    }
+    BALANCE.check("LaneQueue");
+}
+
 fn main() {
     static SEG: SegQueue<Item> = SegQueue::new();
     static THROUGH_SEG: Balance = Balance::new();
@@ -209,6 +238,6 @@ fn main() {
     exchange("ArrayQueue", &THROUGH_ARRAY, push, move || array.pop());
 
     steal();
-
     two_ends();
+    lanes();
 }

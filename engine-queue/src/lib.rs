@@ -7,6 +7,7 @@
 //! | [`SegQueue`] | many producers, many consumers, no bound | grows | first in, first out |
 //! | [`spsc`] | one producer, one consumer, fixed capacity; batches and chunks in place | hands the item back | first in, first out |
 //! | [`deque::Worker`] | one owner, many thieves | grows | the owner's first or last in, first out; thieves first in |
+//! | [`LaneQueue`] | the same, spread over lanes while producers get in each other's way | grows, or hands the item back | first in, first out for each producer |
 //! | [`deque::Injector`] | the same, for stealing batches into workers' deques | grows | first in, first out |
 //! | [`deque::bounded`] | as `deque::Worker`, of fixed capacity | hands the item back | as `deque::Worker` |
 //!
@@ -56,6 +57,7 @@ extern crate std;
 
 pub mod array_queue;
 pub mod deque;
+pub mod lane_queue;
 pub mod seg_queue;
 pub mod spsc;
 
@@ -75,6 +77,7 @@ mod word;
 
 pub use array_queue::ArrayQueue;
 pub use drain::Drain;
+pub use lane_queue::{LaneOptions, LaneQueue};
 pub use pop_error::PopError;
 pub use push_error::PushError;
 pub use queue::Queue;
