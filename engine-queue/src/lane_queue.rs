@@ -6,7 +6,6 @@ use core::panic::{RefUnwindSafe, UnwindSafe};
 use engine_atomic::sync::Arc;
 
 mod consumer;
-mod error;
 mod handle;
 mod hazard;
 mod lane;
@@ -24,7 +23,6 @@ mod model;
 mod tests;
 
 pub use self::consumer::Consumer;
-pub use self::error::PushError;
 pub use self::options::LaneOptions;
 pub use self::producer::Producer;
 pub use self::stats::LaneStats;

@@ -20,6 +20,14 @@ impl<T> PushError<T> {
         }
     }
 
+    /// The same refusal of what `f` makes of the item.
+    pub fn map<U>(self, f: impl FnOnce(T) -> U) -> PushError<U> {
+        match self {
+            PushError::Full(item) => PushError::Full(f(item)),
+            PushError::Closed(item) => PushError::Closed(f(item)),
+        }
+    }
+
     /// Whether there was no room.
     pub fn is_full(&self) -> bool {
         matches!(self, PushError::Full(_))

@@ -7,7 +7,8 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering::*};
 use std::thread;
 
-use engine_queue::lane_queue::{Consumer, Producer, PushError};
+use engine_queue::PushError;
+use engine_queue::lane_queue::{Consumer, Producer};
 use engine_queue::{LaneOptions, LaneQueue};
 use proptest::prelude::*;
 

@@ -7,7 +7,8 @@
 #![no_main]
 
 use arbitrary::Arbitrary;
-use engine_queue::lane_queue::{Consumer, Producer, PushError};
+use engine_queue::PushError;
+use engine_queue::lane_queue::{Consumer, Producer};
 use engine_queue::{LaneOptions, LaneQueue};
 use libfuzzer_sys::fuzz_target;
 

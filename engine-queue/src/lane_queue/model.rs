@@ -11,7 +11,8 @@ use engine_atomic::sync::{Arc, MODEL, thread};
 use testkit::model::{Budget, check, check_large};
 
 use super::segment::live;
-use super::{Consumer, LaneOptions, LaneQueue, Producer, PushError};
+use super::{Consumer, LaneOptions, LaneQueue, Producer};
+use crate::PushError;
 
 mod histories;
 mod history;

@@ -22,7 +22,7 @@ const LANE_SLOTS: (usize, usize) = (16, 512);
 ///
 /// ```
 /// use engine_queue::LaneOptions;
-/// use engine_queue::lane_queue::PushError;
+/// use engine_queue::PushError;
 ///
 /// let queue = LaneOptions::new()
 ///     .max_width(4)

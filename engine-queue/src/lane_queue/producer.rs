@@ -9,11 +9,11 @@ use alloc::vec::Vec;
 
 use engine_atomic::sync::Arc;
 
-use super::error::PushError;
 use super::handle::{Handle, Seat};
 use super::hazard::Kind;
 use super::segment::{Next, Segment};
 use super::shared::Shared;
+use crate::PushError;
 
 /// Pushes into a [`LaneQueue`](super::LaneQueue).
 ///

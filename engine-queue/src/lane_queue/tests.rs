@@ -6,7 +6,8 @@ use std::{format, vec, vec::Vec};
 
 use super::model::{limited, recorded, scripted};
 use super::slot::State;
-use super::{Consumer, LaneOptions, LaneQueue, LaneStats, Producer, PushError};
+use super::{Consumer, LaneOptions, LaneQueue, LaneStats, Producer};
+use crate::PushError;
 
 mod memory;
 
