@@ -6,8 +6,9 @@ use core::fmt;
 use crate::sync::hint;
 
 /// Rounds of spinning before [`Backoff::snooze`] yields: 1 + 2 + 4 + 8 pauses.
-/// A pause takes 10 to 140 cycles, so this is at most about a microsecond: less
-/// than the wake-up that it may save, and little on an oversubscribed machine.
+/// A pause is tens of cycles, or more than a hundred on some x86-64: this is less than the
+/// wake-up that it may save, and little on an oversubscribed machine. What each costs here:
+/// `cargo run --release -p benches --bin limits`.
 const SPIN_ROUNDS: u32 = 4;
 
 /// The longest [`Backoff::spin`] is two to the power of this, in pauses: a few

@@ -72,8 +72,8 @@
 //! allocates.
 //!
 //! **The first call decides**, and asks the kernel. While there are other threads, that
-//! waits until every processor has taken note: milliseconds, where it takes
-//! microseconds in a process with one thread. Call [`strategy`] first thing in `main` where
+//! waits until every processor has taken note, which takes many times as long as it does in a
+//! process with one thread. Call [`strategy`] first thing in `main` where
 //! a `light` must not be the one to wait.
 //!
 //! The language knows no such pair. `light` is a fence for the *machine*: the

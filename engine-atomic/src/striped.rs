@@ -224,8 +224,8 @@ impl StripedCounter {
 /// Sets `level` to a new array of `length` stripes, unless another thread is first.
 fn install(level: &AtomicPtr<CachePadded<Stripe>>, length: usize) {
     let fresh = new_array(length);
-    // null -> set. Release: publishes the array. Acquire on failure: the other thread's
-    // array, as in `grow`.
+    // null -> set. Release: publishes the array; pairs with the Acquire load in `grow`, and
+    // with that of who finds it set. Acquire on failure: the other thread's array.
     // Unwind: nothing panics while `fresh` is ours alone.
     if level
         .compare_exchange(ptr::null_mut(), fresh, Release, Acquire)

@@ -63,8 +63,7 @@ use epoch::Epoch;
 ///   before it to leave, which takes a few instructions. Arriving is one
 ///   `fetch_add`. A waiting thread spins for at most a few microseconds, and not
 ///   at all if there are more participants than processors; then it yields its
-///   processor a bounded number of times (some 10 µs if nobody wants it); then it
-///   sleeps. Fairness: a round releases all its threads at once.
+///   processor a bounded number of times; then it sleeps. Fairness: a round releases all its threads at once.
 /// - **System calls**: the leader makes one, if somebody sleeps. A waiting thread
 ///   makes none while it spins; yielding and sleeping are system calls.
 /// - **Freeing**: a leader does not touch the barrier after the write that
@@ -83,8 +82,9 @@ use epoch::Epoch;
 ///
 /// - To wait for a *result*, join the thread or use a channel.
 /// - When participants come and go, or may fail: a barrier has no way to know.
-/// - For rounds shorter than a cache-line transfer between the cores (about 50 to
-///   100 ns): split the work into larger pieces instead.
+/// - For rounds shorter than a cache-line transfer between the cores (what that is:
+///   `cargo run --release -p benches --bin limits`): split the work into larger pieces
+///   instead.
 ///
 /// # Verified by
 ///

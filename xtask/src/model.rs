@@ -96,7 +96,11 @@ pub fn run(report: &mut Report, checker: Checker, options: &Options) {
             if chosen.is_empty() {
                 return Ok("no model".to_owned());
             }
-            let lines = explore(checker, krate, &chosen, options.filter.is_some())?;
+            let which = match options.filter {
+                Some(_) => Chosen::These(&chosen),
+                None => Chosen::All,
+            };
+            let lines = explore(checker, krate, which)?;
             let explored = lines.iter().filter(|line| !line.ends_with("not for loom"));
             let note = format!("{} models", explored.count());
             rows.extend(lines.iter().map(|line| format!("{krate:14} {line}")));
@@ -165,27 +169,28 @@ fn module(file: &Path) -> Option<String> {
     Some(parts.join("::") + "::")
 }
 
+/// Which of a crate's models are to run.
+#[derive(Clone, Copy)]
+enum Chosen<'a> {
+    All,
+    These(&'a [String]),
+}
+
 /// Runs the models and returns what the runner says about each.
-fn explore(
-    checker: Checker,
-    krate: &str,
-    chosen: &[String],
-    exact: bool,
-) -> Result<Vec<String>, String> {
+fn explore(checker: Checker, krate: &str, chosen: Chosen<'_>) -> Result<Vec<String>, String> {
     // With one test thread, libtest would put its own words before our lines.
-    let cmd = if exact {
+    let cmd = match chosen {
+        Chosen::All => test(checker, krate).words("model -- --nocapture --test-threads=2"),
         // Two filters of libtest are an `or`, so the choice is ours.
-        test(checker, krate)
+        Chosen::These(names) => test(checker, krate)
             .words("-- --nocapture --test-threads=2 --exact")
-            .args(chosen)
-    } else {
-        test(checker, krate).words("model -- --nocapture --test-threads=2")
+            .args(names),
     };
     println!("$ {cmd}");
     let mut lines = BTreeSet::new();
     cmd.run_lines(|line| lines.extend(model_line(line)))?;
     if lines.is_empty() {
-        return Err(format!("{} tests ran, but no model", chosen.len()));
+        return Err("tests ran, but no model".to_owned());
     }
     Ok(lines.into_iter().collect())
 }

@@ -58,8 +58,16 @@ fn spurious_budget() -> u32 {
     });
 }
 
+/// Whether a sleep has a deadline.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Limit {
+    None,
+    Deadline,
+}
+
 /// Returns whether a wake ended the sleep; `None` if the word differed.
-fn sleep(word: &AtomicU32, expected: u32, timed: bool) -> Option<bool> {
+fn sleep(word: &AtomicU32, expected: u32, limit: Limit) -> Option<bool> {
+    let timed = limit == Limit::Deadline;
     let me;
     {
         let mut list = LIST.lock().unwrap();
@@ -111,11 +119,11 @@ fn leave(me: &Arc<Waiter>) {
 }
 
 pub(super) fn wait(word: &AtomicU32, expected: u32) {
-    sleep(word, expected, false);
+    sleep(word, expected, Limit::None);
 }
 
 pub(super) fn wait_until(word: &AtomicU32, expected: u32, _deadline: Instant) -> WaitResult {
-    match sleep(word, expected, true) {
+    match sleep(word, expected, Limit::Deadline) {
         Some(false) => WaitResult::TimedOut,
         Some(true) | None => WaitResult::Returned,
     }

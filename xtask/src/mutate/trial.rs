@@ -60,7 +60,7 @@ impl Trial {
             .arg(&self.filter)
             // In turn: the last name on the output is the one that runs.
             .arg("--test-threads=1")
-            .current_dir(self.tree.join(&self.krate))
+            .current_dir(self.tree.join(crate::env::folder(&self.krate)))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
