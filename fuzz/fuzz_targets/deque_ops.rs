@@ -254,9 +254,9 @@ impl Machine {
             Op::Inject(count) => {
                 let items: Vec<u32> = (0..count % 40).map(|_| self.item()).collect();
                 self.injected.extend(&items);
-                let mut items = items.into_iter().map(Box::new);
+                let items = items.into_iter().map(Box::new);
                 if count % 2 == 0 {
-                    self.injector.push_batch(items.collect());
+                    self.injector.push_batch(&mut items.collect());
                 } else {
                     items.for_each(|item| self.injector.push(item));
                 }

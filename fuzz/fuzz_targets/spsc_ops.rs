@@ -78,7 +78,7 @@ fuzz_target!(|input: Input| {
             }
             (Op::LeakWrite(asked), Some(producer)) => {
                 if let Ok(chunk) = producer.write_chunk(usize::from(asked % 30)) {
-                    mem::forget(chunk);
+                    let _not_committed = chunk;
                 }
             }
             (Op::Push | Op::PushBatch(_) | Op::Write(..) | Op::LeakWrite(_), None) => {}
