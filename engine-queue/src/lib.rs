@@ -6,13 +6,14 @@
 //! | [`ArrayQueue`] | many producers, many consumers, fixed capacity | hands the item back, or drops the oldest | first in, first out |
 //! | [`SegQueue`] | many producers, many consumers, no bound | grows | first in, first out |
 //! | [`spsc`] | one producer, one consumer, fixed capacity; batches and chunks in place | hands the item back | first in, first out |
+//! | [`LaneQueue`] | many producers, many consumers, spread over lanes while they get in each other's way | grows, or hands the item back | first in, first out for each producer |
 //! | [`deque::Worker`] | one owner, many thieves | grows | the owner's first or last in, first out; thieves first in |
-//! | [`LaneQueue`] | the same, spread over lanes while producers get in each other's way | grows, or hands the item back | first in, first out for each producer |
-//! | [`deque::Injector`] | the same, for stealing batches into workers' deques | grows | first in, first out |
+//! | [`deque::Injector`] | as `SegQueue`, for stealing batches into workers' deques | grows | first in, first out |
 //! | [`deque::bounded`] | as `deque::Worker`, of fixed capacity | hands the item back | as `deque::Worker` |
 //!
 //! [`ArrayQueue`] and [`SegQueue`] take and give batches, can be closed, and count the races
-//! that were lost on them; [`Queue`] is what they have in common.
+//! that were lost on them; [`Queue`] is what they have in common, and [`Waitable`] waits
+//! for one, as a thread or as a task.
 //!
 //! # Example
 //!
@@ -44,7 +45,7 @@
 //!
 //! | feature | default | what it adds |
 //! |---|---|---|
-//! | `std` | yes | yielding the processor while waiting for another thread |
+//! | `std` | yes | [`Waitable`]; yielding the processor while waiting for another thread |
 //! | `loom`, `shuttle` | no | the model checkers; they do nothing without `--cfg engine_loom` or `--cfg engine_shuttle` |
 //!
 //! Without `std` the crate is `no_std` and needs `alloc`.
