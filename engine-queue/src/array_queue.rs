@@ -48,8 +48,8 @@ mod tests;
 ///   rounds and then yields the processor (with the feature `std`).
 /// - **Contention**: compare-and-swaps lost to other threads are counted, on the line
 ///   that the next one wins; see [`stats`](Self::stats). Who loses stays away while the others
-///   go on claiming, but a few microseconds at most: that is unfair for so long, and lets
-///   the line stay where it is used.
+///   go on claiming, for up to nearly 8,000 spin hints (fractions of a millisecond): that is
+///   unfair for so long, and lets the line stay where it is used.
 /// - **Batches**: one claim, for slots that were ready before it; a batch that meets a slot
 ///   where another thread is at work ends there, and does not wait.
 /// - **Closing**: no push succeeds that begins after `close` has returned. What was pushed can
