@@ -27,6 +27,7 @@
 //! Memory Models*, PPoPP 2013. The flavours, batch sizes and orders are those of
 //! crossbeam-deque.
 
+mod appending;
 mod buffer;
 mod head;
 mod shared;

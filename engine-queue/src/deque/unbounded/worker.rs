@@ -9,6 +9,7 @@ use engine_atomic::sync::atomic::{Ordering::*, fence};
 use engine_atomic::sync::{Arc, pick};
 
 use super::Stealer;
+use super::appending::Appending;
 use super::buffer::{Buffer, Slots};
 use super::head::Head;
 use super::shared::Shared;
@@ -467,51 +468,12 @@ impl<T> Worker<T> {
 
     /// Items to be appended of which the number is not known before.
     pub(super) fn appending(&self) -> Appending<'_, T> {
-        Appending {
-            worker: self,
-            slots: self.slots.get(),
-            tail: self.shared.tail(),
-            count: 0,
-        }
+        Appending::new(&self.shared, self.flavor, self.slots.get())
     }
 
     #[cfg(all(test, not(any(engine_loom, engine_shuttle))))]
     pub(super) fn capacity(&self) -> usize {
         self.slots.get().capacity()
-    }
-}
-
-/// Items behind the tail, not published.
-#[must_use]
-pub(super) struct Appending<'a, T> {
-    worker: &'a Worker<T>,
-    slots: Slots<T>,
-    tail: u64,
-    count: u64,
-}
-
-impl<T> Appending<'_, T> {
-    /// Adds an item.
-    ///
-    /// # Safety
-    ///
-    /// It is one of those that were reserved.
-    pub(super) unsafe fn put(&mut self, item: T) {
-        // SAFETY: (1) the worker's owner is here; (2) free by contract.
-        unsafe { self.slots.put(self.tail.wrapping_add(self.count), item) };
-        self.count += 1;
-    }
-
-    /// Publishes the items, so that the owner pops the last that was added first.
-    pub(super) fn publish_newest_first(self) {
-        let position = |n| self.tail.wrapping_add(n);
-        if self.worker.flavor == Flavor::Fifo {
-            for n in 0..self.count / 2 {
-                // SAFETY: written by `put`, not published, and two different ones.
-                unsafe { self.slots.swap(position(n), position(self.count - 1 - n)) };
-            }
-        }
-        self.worker.shared.publish(position(self.count));
     }
 }
 
