@@ -9,6 +9,7 @@ use core::iter::FusedIterator;
 use core::panic::{RefUnwindSafe, UnwindSafe};
 
 use self::ring::Ring;
+use crate::queue::pop_or_why;
 use crate::{Drain, PopError, PushError, Queue, QueueStats};
 
 #[cfg(test)]
@@ -175,14 +176,7 @@ impl<T> ArrayQueue<T> {
     ///
     /// [`PopError::Closed`] once the queue is closed and empty: there will be no more.
     pub fn try_pop(&self) -> Result<T, PopError> {
-        self.pop().map_or_else(
-            || match self.is_closed() {
-                // What was pushed after the look and before the end is still to come.
-                true => self.pop().ok_or(PopError::Closed),
-                false => Err(PopError::Empty),
-            },
-            Ok,
-        )
+        pop_or_why(|| self.pop(), || self.is_closed())
     }
 
     /// Takes the oldest item, with no atomic read-modify-write.
@@ -221,11 +215,7 @@ impl<T> ArrayQueue<T> {
     /// What the queue has noticed of contention.
     #[must_use]
     pub fn stats(&self) -> QueueStats {
-        let (push_races_lost, pop_races_lost) = self.ring.lost_races();
-        QueueStats {
-            push_races_lost,
-            pop_races_lost,
-        }
+        self.ring.stats()
     }
 
     /// How many items the queue can hold.

@@ -7,8 +7,7 @@ use engine_atomic::{Backoff, Contention};
 use crate::word::{AtomicIndex, Word};
 
 /// Waits after which a claim is tried however much the others are at it: 1 + 2 + ... + 64 pauses
-/// and then 64 each time, nearly 8,000 in all. With 7 of them four producers and four consumers
-/// got a tenth less through on two processors:
+/// and then 64 each time, nearly 8,000 in all. To compare with another number:
 /// `cargo run --release -p benches --bin queues -- --only "unbounded, 4p4c"`.
 const ROUNDS: u32 = pick(128, 1) as u32;
 

@@ -5,6 +5,19 @@ use crate::{PopError, PushError};
 #[cfg(test)]
 mod model;
 
+/// Pops, and says of a queue without an item whether there may be one later.
+pub(crate) fn pop_or_why<T>(
+    pop: impl Fn() -> Option<T>,
+    is_closed: impl Fn() -> bool,
+) -> Result<T, PopError> {
+    match pop() {
+        Some(item) => Ok(item),
+        // What was pushed after the look and before the end is still to come.
+        None if is_closed() => pop().ok_or(PopError::Closed),
+        None => Err(PopError::Empty),
+    }
+}
+
 /// A queue that any number of threads push to and pop from, and that can be closed.
 ///
 /// For code that works with any of them, such as an adapter that waits.

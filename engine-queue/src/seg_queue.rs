@@ -6,6 +6,7 @@ use core::iter::FusedIterator;
 use core::panic::{RefUnwindSafe, UnwindSafe};
 
 use crate::block_list::{BlockList, Closed};
+use crate::queue::pop_or_why;
 use crate::{Drain, PopError, PushError, Queue, QueueStats};
 
 #[cfg(test)]
@@ -167,14 +168,7 @@ impl<T> SegQueue<T> {
     ///
     /// [`PopError::Closed`] once the queue is closed and empty: there will be no more.
     pub fn try_pop(&self) -> Result<T, PopError> {
-        self.pop().map_or_else(
-            || match self.is_closed() {
-                // What was pushed after the look and before the end is still to come.
-                true => self.pop().ok_or(PopError::Closed),
-                false => Err(PopError::Empty),
-            },
-            Ok,
-        )
+        pop_or_why(|| self.pop(), || self.is_closed())
     }
 
     /// Takes up to `max` of the oldest items to the end of `into`, in their order; how many.
@@ -214,11 +208,7 @@ impl<T> SegQueue<T> {
     /// What the queue has noticed of contention.
     #[must_use]
     pub fn stats(&self) -> QueueStats {
-        let (push_races_lost, pop_races_lost) = self.list.lost_races();
-        QueueStats {
-            push_races_lost,
-            pop_races_lost,
-        }
+        self.list.stats()
     }
 
     /// Whether the queue was empty at one moment of the call.

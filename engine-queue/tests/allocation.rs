@@ -1,7 +1,7 @@
 //! What is allocated, and when.
 
-use engine_queue::SegQueue;
 use engine_queue::deque::Injector;
+use engine_queue::{ArrayQueue, SegQueue};
 use testkit::allocation::{Counting, allocations, bytes};
 
 #[global_allocator]
@@ -46,7 +46,20 @@ fn queues_allocate_blocks_and_nothing_in_steady_state() {
         );
         while queue.pop().is_some() {}
     }
+    // A batch makes room for what there is, and for nothing if there is nothing.
+    let mut out = Vec::new();
+    assert_eq!(
+        allocations(|| assert_eq!(queue.pop_batch(&mut out, 16), 0)),
+        0
+    );
     drop(queue);
+
+    let array = ArrayQueue::<u64>::new(4);
+    assert_eq!(
+        allocations(|| assert_eq!(array.pop_batch(&mut out, 16), 0)),
+        0
+    );
+    drop(array);
 
     let injector = Injector::new();
     let step = || {

@@ -8,10 +8,10 @@ use engine_atomic::sync::atomic::{Ordering::*, fence};
 use engine_atomic::sync::cell::UnsafeCell;
 use engine_atomic::{CachePadded, Contention};
 
-use crate::PushError;
 use crate::drop_all::drop_all;
 use crate::lost_race::LostRaces;
 use crate::word::{AtomicIndex, Word};
+use crate::{PushError, QueueStats};
 
 /// A place for one item. With `i` the slot's index, and `{ lap, i }` the stamp of
 /// that place in round `lap`:
@@ -89,9 +89,11 @@ impl<T> Ring<T> {
         self.slots.len()
     }
 
-    /// Races lost by pushes and by pops.
-    pub(super) fn lost_races(&self) -> (usize, usize) {
-        (self.tail.contention.lost(), self.head.contention.lost())
+    pub(super) fn stats(&self) -> QueueStats {
+        QueueStats {
+            push_races_lost: self.tail.contention.lost(),
+            pop_races_lost: self.head.contention.lost(),
+        }
     }
 
     /// Stamps of one round.

@@ -18,6 +18,7 @@ use self::cache::Cache;
 pub(crate) use self::claim::{Attempt, Claim};
 pub(crate) use self::index::Next;
 use self::index::{AtomicIndex, Index};
+use crate::QueueStats;
 use crate::drop_all::drop_all;
 use crate::front::Front;
 use crate::lost_race::LostRaces;
@@ -167,10 +168,14 @@ impl<T> BlockList<T> {
         let mut races = LostRaces::new();
         let mut popped = 0;
         while popped < max {
-            let want = (max - popped).min(CAP);
-            // Before the claim: it may run code of the user's, or fail.
-            into.reserve(want);
-            match self.claim(&mut races, |_, _| want) {
+            let count = |len: usize, _| {
+                let count = len.min(max - popped);
+                // Before the claim, since the allocator is the user's; and only when there
+                // is something.
+                into.reserve(count);
+                count
+            };
+            match self.claim(&mut races, count) {
                 Attempt::Claimed(claim) => {
                     let len = into.len();
                     for n in 0..claim.count() {
@@ -267,9 +272,11 @@ impl<T> BlockList<T> {
         Index(self.tail.index.load(Acquire)).is_closed()
     }
 
-    /// Races lost by pushes and by pops.
-    pub(crate) fn lost_races(&self) -> (usize, usize) {
-        (self.tail.contention.lost(), self.head.contention.lost())
+    pub(crate) fn stats(&self) -> QueueStats {
+        QueueStats {
+            push_races_lost: self.tail.contention.lost(),
+            pop_races_lost: self.head.contention.lost(),
+        }
     }
 
     /// Makes the first block that of both ends, unless somebody else does.
