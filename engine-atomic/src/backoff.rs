@@ -11,11 +11,6 @@ use crate::sync::hint;
 /// `cargo run --release -p benches --bin limits`.
 const SPIN_ROUNDS: u32 = 4;
 
-/// The longest [`Backoff::spin`] is two to the power of this, in pauses: a few
-/// microseconds. A line that is fought for moves at every attempt, which costs as much
-/// as dozens of operations by a thread that keeps it.
-const LOST_ROUND: u32 = 6;
-
 /// Rounds after which [`Backoff::is_completed`] advises to sleep instead.
 const YIELD_ROUNDS: u32 = 8;
 
@@ -51,7 +46,7 @@ const YIELD_ROUNDS: u32 = 8;
 ///
 /// # Guarantees
 ///
-/// Never blocks and never allocates. One call of `spin` is at most 64 pauses, one of `snooze` at most 8. Without
+/// Never blocks and never allocates. One call spins at most 8 pauses. Without
 /// the feature `std` there is no processor to give away, and `snooze` goes on
 /// spinning. Under loom and shuttle each call is a yield.
 ///
@@ -78,7 +73,7 @@ impl Backoff {
         self.rounds.set(0);
     }
 
-    /// Waits after a lost race: 1, 2, 4, and so on to 64 pauses.
+    /// Waits after a lost race: 1, 2, 4, then 8 pauses.
     #[inline]
     pub fn spin(&self) {
         let round = self.next();
@@ -87,7 +82,7 @@ impl Backoff {
             // prolong our time slice.
             return;
         }
-        pause(round.min(LOST_ROUND));
+        pause(round.min(SPIN_ROUNDS - 1));
     }
 
     /// Waits for another thread: spins at first, then yields the processor.

@@ -6,21 +6,23 @@ use engine_atomic::{Backoff, Contention};
 
 use crate::word::{AtomicIndex, Word};
 
-/// Waits after which a claim is tried however much the others are at it: 1 + 2 + ... + 64 pauses
-/// and then 64 each time, nearly 8,000 in all. To compare with another number:
+/// Looks after which a claim is tried however much the others are at it. Before them come 1, 2,
+/// 4, and so on to 64 pauses, and then 64 each time: nearly 8,000 in all. To compare with another number:
 /// `cargo run --release -p benches --bin queues -- --only "unbounded, 4p4c"`.
-const ROUNDS: u32 = pick(128, 1) as u32;
+const LOOKS: u32 = pick(128, 1) as u32;
 
 /// The races that one operation has lost, and how long it waits after each.
 ///
 /// Who wins a race has the line of the index, and can claim again for next to nothing as
 /// long as nobody takes the line away. Who loses and is back at once takes it away: then
-/// every claim pays for a transfer, dozens of times its own price. So the loser stays
+/// every claim pays for a transfer, many times its own price. So the loser stays
 /// away longer each time, and while it sees that the others go on claiming, it does not
 /// even try; but not for ever.
 pub(crate) struct LostRaces {
+    /// Spins at most 8 pauses at a time.
     backoff: Backoff,
     lost: usize,
+    looks: u32,
 }
 
 impl LostRaces {
@@ -29,6 +31,7 @@ impl LostRaces {
         Self {
             backoff: Backoff::new(),
             lost: 0,
+            looks: 0,
         }
     }
 
@@ -41,13 +44,17 @@ impl LostRaces {
 
     /// Waits after a race for `end` was lost.
     #[cold]
-    pub(crate) fn wait(&self, end: &AtomicIndex) {
+    pub(crate) fn wait(&mut self, end: &AtomicIndex) {
         // Relaxed, both: a look. Whoever claims verifies it.
         let mut seen = end.load(Relaxed);
         loop {
-            self.backoff.spin();
+            // 1, 2, 4 and 8 pauses in one call each; then 8 in each of 2, 4 and 8 calls.
+            for _ in 0..1 << self.looks.saturating_sub(3).min(3) {
+                self.backoff.spin();
+            }
+            self.looks = self.looks.saturating_add(1);
             let now = end.load(Relaxed);
-            if now == seen || self.backoff.rounds() >= ROUNDS {
+            if now == seen || self.looks >= LOOKS {
                 return;
             }
             seen = now;

@@ -186,7 +186,8 @@ pub(super) struct Memo {
 /// A look that finds fewer items came too early.
 const FEW: usize = 16;
 
-/// Less than half a microsecond: a few line transfers, or some dozens of pushes.
+/// In time a few line transfers, or some dozens of pushes: `cargo run --release -p benches --bin
+/// limits` prints a pause and a transfer.
 const PAUSES: usize = 16;
 
 /// Looks between two trials, at first and at most.
