@@ -42,6 +42,19 @@ impl LostRaces {
         self.lost += usize::from(now != expected);
     }
 
+    /// A strong compare-and-swap on `end` has failed; waits.
+    #[inline]
+    pub(crate) fn lost_one(&mut self, end: &AtomicIndex) {
+        self.lost += 1;
+        self.wait(end);
+    }
+
+    /// Those lost so far.
+    #[inline]
+    pub(crate) fn count(&self) -> usize {
+        self.lost
+    }
+
     /// Waits after a race for `end` was lost.
     #[cold]
     pub(crate) fn wait(&mut self, end: &AtomicIndex) {

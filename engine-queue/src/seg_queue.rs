@@ -52,10 +52,11 @@ mod tests;
 ///   who loses stays away for fractions of a millisecond while the others go on.
 /// - **Closing**: no push succeeds that begins after `close` has returned. What was pushed can
 ///   be popped; [`PopError::Closed`] comes after the last.
-/// - **Allocation**: none before the first push. Blocks of 31 slots are freed by the
-///   last pop from them; one is kept, so a queue that holds a steady number of
-///   items stops allocating. A queue that is filled and drained by more than a block
-///   each time goes on allocating the others.
+/// - **Allocation**: none before the first push. Blocks of 31 slots are freed when all their
+///   items are popped; one is kept, so a queue that holds a steady number of items stops
+///   allocating. A queue that is filled and drained by more than a block each time goes on
+///   allocating the others. A pop that is stopped half-way holds its block: that is freed at a
+///   later change of block, or with the queue; no more blocks are held than there are threads.
 /// - **Memory order**: what happens before a push happens before the return of the
 ///   pop that gets its item. `push` is not sequentially consistent with accesses to
 ///   *other* memory; where that matters, put a `fence(SeqCst)` after it.
@@ -74,9 +75,11 @@ mod tests;
 ///
 /// # Source
 ///
-/// Blocks with WRITE, READ and DESTROY marks, which hand over who frees a block, are
-/// those of crossbeam's `SegQueue`. The block cache and claims of more than one
-/// slot are additions.
+/// Linked blocks behind two indices are those of crossbeam's `SegQueue`. How a block is freed
+/// differs: there, marks in the slots hand the job from pop to pop, by a second
+/// read-modify-write in each. Here a pop ends with a plain store into a line that no push
+/// writes, and whoever changes the block looks whether all have left. The block cache and
+/// claims of more than one slot are additions.
 pub struct SegQueue<T> {
     list: BlockList<T>,
 }

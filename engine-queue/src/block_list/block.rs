@@ -5,7 +5,7 @@ use core::mem::MaybeUninit;
 use core::ptr::{self, NonNull};
 
 use engine_atomic::Backoff;
-use engine_atomic::sync::atomic::{AtomicPtr, AtomicU8, Ordering::*};
+use engine_atomic::sync::atomic::{AtomicBool, AtomicPtr, Ordering::*};
 use engine_atomic::sync::cell::UnsafeCell;
 use engine_atomic::sync::pick;
 
@@ -16,34 +16,29 @@ use super::live;
 /// Slots of a block.
 pub(super) const CAP: usize = pick(31, 3);
 
-/// The item is written.
-const WRITTEN: u8 = 1;
-/// The item is moved out, and its popper has left the block.
-const READ: u8 = 2;
-/// The popper of this slot, when it leaves, goes on freeing the block.
-const DESTROY: u8 = 4;
-
-/// | state | meaning | who may leave it, how |
-/// |---|---|---|
-/// | 0 | not claimed, or its push has not finished | the push: `+ WRITTEN`; the destroyer: `+ DESTROY` |
-/// | WRITTEN | holds an item | its popper: `+ READ`; the destroyer: `+ DESTROY` |
-/// | DESTROY | the push has not finished, the popper waits for it | the push: `+ WRITTEN` |
-/// | WRITTEN, DESTROY | the popper has not left | its popper: `+ READ`, and it is the destroyer now |
-/// | READ, or WRITTEN, READ | used up | nobody, until the block is reset |
+/// A slot of a block, and its mark.
 ///
-/// *The destroyer* is one thread: at first the popper of the last slot. It looks at
-/// the slots from the last down; at one that is not READ it leaves the job to that
-/// slot's popper, who goes on from there. So it holds: when the job is at slot `i`,
-/// every slot above is READ or belongs to the destroyer.
+/// | written, left | meaning | who may go on, how |
+/// |---|---|---|
+/// | no, no | not claimed, or its push has not finished | the push: written |
+/// | yes, no | holds an item, or its popper has not left | its popper: left |
+/// | yes, yes | used up | nobody, until the block is reset |
+///
+/// In each state one thread alone may go on, so plain stores do: an operation has no
+/// read-modify-write but that of its claim.
 struct Slot<T> {
     value: UnsafeCell<MaybeUninit<T>>,
-    state: AtomicU8,
+    written: AtomicBool,
 }
 
+/// Poppers write nothing into the lines of the slots: those go from the pushers to the
+/// poppers once, and not back before the block is used again.
 pub(super) struct Block<T> {
+    slots: [Slot<T>; CAP],
     /// Null until the push of the last slot has installed the next block.
     next: AtomicPtr<Block<T>>,
-    slots: [Slot<T>; CAP],
+    /// Which poppers have moved out their items and left the block.
+    left: [AtomicBool; CAP],
 }
 
 /// All of these take a pointer, not a reference: another thread may free the block
@@ -64,13 +59,17 @@ impl<T> Block<T> {
         // SAFETY: valid for writes: nobody else has the allocation.
         unsafe { next.write(AtomicPtr::new(ptr::null_mut())) };
         // SAFETY: in bounds of the new allocation.
+        let left = unsafe { &raw mut (*block).left };
+        // SAFETY: valid for writes, as above.
+        unsafe { left.write([const { false }; CAP].map(AtomicBool::new)) };
+        // SAFETY: in bounds of the new allocation.
         let slots = unsafe { &raw mut (*block).slots };
         for offset in 0..CAP {
             // SAFETY: in bounds: `slots` has `CAP` elements.
             let slot = unsafe { slots.cast::<Slot<T>>().add(offset) };
             let empty = Slot {
                 value: UnsafeCell::new(MaybeUninit::uninit()),
-                state: AtomicU8::new(0),
+                written: AtomicBool::new(false),
             };
             // SAFETY: valid for writes, as above.
             unsafe { slot.write(empty) };
@@ -102,10 +101,14 @@ impl<T> Block<T> {
         // SAFETY: ours alone, by contract.
         let block = unsafe { block.as_ref() };
         block.verify_ours();
-        // Relaxed, both: whoever gets the block next gets it by a Release.
+        // Relaxed, all: ours until a Release hands the block on.
         block.next.store(ptr::null_mut(), Relaxed);
+        block
+            .left
+            .iter()
+            .for_each(|left| left.store(false, Relaxed));
         for slot in &block.slots {
-            slot.state.store(0, Relaxed);
+            slot.written.store(false, Relaxed);
         }
     }
 
@@ -137,16 +140,15 @@ impl<T> Block<T> {
     /// The caller has claimed the slot for writing, and writes it once.
     pub(super) unsafe fn write(block: NonNull<Self>, offset: usize, item: T) {
         // SAFETY: the block is not freed before this slot was popped, which waits for
-        // WRITTEN.
+        // the store below.
         let slot = unsafe { Self::slot(block, offset) };
         slot.value.with_mut(|value| {
-            // SAFETY: ours by the claim; poppers look after WRITTEN, and who had the
+            // SAFETY: ours by the claim; poppers look after that, and who had the
             // block before was done when it was reset.
             unsafe { (*value).write(item) };
         });
-        // 0 -> WRITTEN, DESTROY -> WRITTEN | DESTROY
         // Release: publishes the item; pairs with the Acquire load in `take`.
-        slot.state.fetch_or(WRITTEN, Release);
+        slot.written.store(true, Release);
     }
 
     /// Moves out the item, once it is written.
@@ -158,69 +160,62 @@ impl<T> Block<T> {
         // SAFETY: the block is not freed before this slot's popper has left.
         let slot = unsafe { Self::slot(block, offset) };
         // Acquire: receives the item; pairs with the Release in `write`.
-        if slot.state.load(Acquire) & WRITTEN == 0 {
+        if !slot.written.load(Acquire) {
             slot.wait_written();
         }
-        // SAFETY: WRITTEN: it is initialised, and that happened before; the claim
+        // SAFETY: written: it is initialised, and that happened before; the claim
         // makes us the only reader.
         slot.value.with(|value| unsafe { value.cast::<T>().read() })
     }
 
-    /// Marks a slot as used up; not the last word on a claim, see `leave`.
+    /// Says that a slot is used up. The block may be freed at once.
     ///
     /// # Safety
     ///
-    /// The caller has claimed the slot for reading and has taken its item, and no
-    /// destroyer can have come this far.
-    pub(super) unsafe fn mark_read(block: NonNull<Self>, offset: usize) {
-        // SAFETY: by contract.
-        let slot = unsafe { Self::slot(block, offset) };
-        // Relaxed: a destroyer comes here after it has passed a slot above, whose
-        // popper wrote this first. A store, not an RMW: the push is over, and so
-        // nobody else writes the state now.
-        slot.state.store(WRITTEN | READ, Relaxed);
+    /// The caller has claimed the slot for reading and has taken its item, and does not
+    /// touch the block again for this slot's sake.
+    #[inline]
+    pub(super) unsafe fn leave(block: NonNull<Self>, offset: usize) {
+        debug_assert!(offset < CAP);
+        // SAFETY: not freed before the store below.
+        let left = unsafe { &raw const (*block.as_ptr()).left };
+        // SAFETY: in bounds, by contract.
+        let left = unsafe { left.cast::<AtomicBool>().add(offset) };
+        // SAFETY: initialised with the block.
+        let left = unsafe { &*left };
+        // Release: our accesses to the block are over; pairs with the Acquire load in
+        // `is_left`.
+        left.store(true, Release);
     }
 
-    /// Gives back the claimed slots `first..end`, all of them taken. True if the
-    /// caller must free the block.
+    /// Whether everybody has left: then the block is the caller's alone, and what others did
+    /// happened before.
     ///
     /// # Safety
     ///
-    /// The caller has claimed these slots for reading, has taken their items, and
-    /// does not touch the block again unless the answer is true.
-    pub(super) unsafe fn leave(block: NonNull<Self>, first: usize, end: usize) -> bool {
-        if end != CAP {
-            // The destroyer comes from above and stops at the last of our slots; those
-            // below it need no RMW.
-            for offset in first..end - 1 {
-                // SAFETY: by contract, and as just said.
-                unsafe { Self::mark_read(block, offset) };
-            }
-            // SAFETY: by contract.
-            let slot = unsafe { Self::slot(block, end - 1) };
-            // WRITTEN -> WRITTEN | READ, or with DESTROY in both
-            // Release: our accesses to the block are over; pairs with the Acquire load
-            // or RMW below, in the destroyer. Acquire: if we are the destroyer now,
-            // those of the others; pairs with the Release of that RMW.
-            if slot.state.fetch_or(READ, AcqRel) & DESTROY == 0 {
-                return false;
-            }
-        }
-        // We are the destroyer: everything from `first` on is done with.
-        for offset in (0..first).rev() {
-            // SAFETY: the block lives until its destroyer frees it.
-            let slot = unsafe { Self::slot(block, offset) };
-            // * -> * | DESTROY, unless READ
-            // Acquire, both: the accesses of that slot's popper are over; pairs with
-            // the Release above. Release of the RMW: ours are, and those that we have
-            // seen; pairs with the Acquire above, in the next destroyer.
-            if slot.state.load(Acquire) & READ == 0
-                && slot.state.fetch_or(DESTROY, AcqRel) & READ == 0
-            {
-                return false;
-            }
-        }
-        true
+    /// As of the impl; and it is for the caller to free the block.
+    pub(super) unsafe fn is_left(block: NonNull<Self>) -> bool {
+        // SAFETY: the block lives, by contract.
+        let left = unsafe { &raw const (*block.as_ptr()).left };
+        // SAFETY: initialised with the block.
+        let left = unsafe { &*left };
+        // From the last: who claimed it is likely the last to leave.
+        // Acquire: the accesses of that slot's popper are over, and before those its push;
+        // pairs with the Release in `leave`.
+        left.iter().rev().all(|left| left.load(Acquire))
+    }
+
+    /// The link of a list of blocks that were left by the head: the next block is known by
+    /// then, so the place is free.
+    ///
+    /// # Safety
+    ///
+    /// As of the impl; the head has left the block, and its last popper has seen the next.
+    pub(super) unsafe fn below<'a>(block: NonNull<Self>) -> &'a AtomicPtr<Self> {
+        // SAFETY: the block lives, by contract.
+        let below = unsafe { &raw const (*block.as_ptr()).next };
+        // SAFETY: initialised with the block.
+        unsafe { &*below }
     }
 
     /// Says which block comes next.
@@ -278,7 +273,7 @@ impl<T> Slot<T> {
     fn wait_written(&self) {
         let backoff = Backoff::new();
         // Acquire: see `take`.
-        while self.state.load(Acquire) & WRITTEN == 0 {
+        while !self.written.load(Acquire) {
             backoff.snooze();
         }
     }

@@ -1,4 +1,4 @@
-//! One block kept for the next push that needs one.
+//! The blocks that nobody pushes to or pops from any more.
 
 use core::ptr::{self, NonNull};
 
@@ -6,13 +6,30 @@ use engine_atomic::sync::atomic::{AtomicPtr, Ordering::*};
 
 use super::block::Block;
 
-/// At most one empty block.
+/// At most one empty block, for the next push that needs one; and the blocks that the head has
+/// left and some popper has not.
 ///
-/// Lossy on purpose: two threads that free at once leave one block here, and a
-/// push that looks a moment too early allocates. Whoever swaps a block out of the
-/// pointer owns it, so blocks have no ABA problem here.
+/// The empty block is kept lossily, on purpose: two threads that free at once leave one block
+/// here, and a push that looks a moment too early allocates. Whoever swaps a block out of
+/// the pointer owns it, so blocks have no ABA problem here.
+///
+/// A popper's last access to a block is the store that says so, and nobody waits for it. So
+/// whoever changes the block at the head looks whether all have left the old one. If not, it
+/// is put on a list, and looked at again at the next change:
+///
+/// ```text
+/// head's block ──last slot popped──┬── all have left ────────────> kept, or freed
+///                                  └── retired ──next change──┬──> kept, or freed
+///                                         ^                   │
+///                                         └── still somebody ─┘
+/// ```
+///
+/// A retired block has a popper that was inside at the last change, so there are never more
+/// of them than threads, and at rest what was retired last stays.
 pub(super) struct Cache<T> {
     block: AtomicPtr<Block<T>>,
+    /// Linked by `Block::below`. Only ever taken whole.
+    retired: AtomicPtr<Block<T>>,
 }
 
 impl<T> Cache<T> {
@@ -20,6 +37,7 @@ impl<T> Cache<T> {
         pub(super) const fn new() -> Self {
             Self {
                 block: AtomicPtr::new(ptr::null_mut()),
+                retired: AtomicPtr::new(ptr::null_mut()),
             }
         }
     }
@@ -29,8 +47,11 @@ impl<T> Cache<T> {
         // Relaxed: a look, to spare the RMW while there is nothing.
         if !self.block.load(Relaxed).is_null() {
             // block -> null
-            // Acquire: the block is reset; pairs with the Release in `put`.
+            // Acquire: everybody has left it; pairs with the Release in `put`.
             if let Some(block) = NonNull::new(self.block.swap(ptr::null_mut(), Acquire)) {
+                // Here, not in `put`: it takes the lines to who needs them, all at once.
+                // SAFETY: swapped out, so ours alone; it holds no items.
+                unsafe { Block::reset(block) };
                 return block;
             }
         }
@@ -44,12 +65,10 @@ impl<T> Cache<T> {
     /// The block is the caller's alone, what others did with it happened before, and
     /// it holds no items.
     pub(super) unsafe fn put(&self, block: NonNull<Block<T>>) {
-        // Relaxed: a look, to spare the reset while there is one.
+        // Relaxed: a look, to spare the RMW while there is one.
         let unused = if self.block.load(Relaxed).is_null() {
-            // SAFETY: by contract.
-            unsafe { Block::reset(block) };
             // null, or a block that came meanwhile -> block
-            // Release: the block is reset; pairs with the Acquire in `take`. Acquire:
+            // Release: everybody has left it; pairs with the Acquire in `take`. Acquire:
             // for the block that came meanwhile, which is ours now; pairs with this.
             NonNull::new(self.block.swap(block.as_ptr(), AcqRel))
         } else {
@@ -60,13 +79,89 @@ impl<T> Cache<T> {
             unsafe { Block::free(unused) };
         }
     }
+
+    /// Takes over a block that the head has left, to keep or free it when all poppers have
+    /// left it too.
+    ///
+    /// # Safety
+    ///
+    /// The caller has popped its last slot, and left it. It calls this once.
+    pub(super) unsafe fn retire(&self, block: NonNull<Block<T>>) {
+        // Those of before first: more time has passed. Relaxed: a look, to spare the RMW.
+        if !self.retired.load(Relaxed).is_null() {
+            self.sweep();
+        }
+        // SAFETY: by contract.
+        unsafe { self.put_or_list(block) };
+    }
+
+    /// # Safety
+    ///
+    /// It is for the caller to free the block, which the head has left.
+    unsafe fn put_or_list(&self, block: NonNull<Block<T>>) {
+        // SAFETY: by contract.
+        if unsafe { Block::is_left(block) } {
+            // SAFETY: everybody has left it; and so every item.
+            unsafe { self.put(block) };
+        } else {
+            // SAFETY: by contract.
+            unsafe { self.list(block) };
+        }
+    }
+
+    /// # Safety
+    ///
+    /// As of `put_or_list`.
+    unsafe fn list(&self, block: NonNull<Block<T>>) {
+        // SAFETY: by contract.
+        let below = unsafe { Block::below(block) };
+        // Relaxed: only linked to, by what follows.
+        let mut top = self.retired.load(Relaxed);
+        loop {
+            // Relaxed: published by the exchange.
+            below.store(top, Relaxed);
+            // top -> block
+            // Release: publishes the link; pairs with the Acquire in `sweep`, which gets the
+            // links below as well: every write of this word is a read-modify-write.
+            let listed = self
+                .retired
+                .compare_exchange_weak(top, block.as_ptr(), Release, Relaxed);
+            match listed {
+                Ok(_) => return,
+                Err(now) => top = now,
+            }
+        }
+    }
+
+    /// Looks at the retired blocks again.
+    #[cold]
+    fn sweep(&self) {
+        // list -> null
+        // Acquire: receives the links; pairs with the Release in `list`.
+        let mut at = self.retired.swap(ptr::null_mut(), Acquire);
+        while let Some(block) = NonNull::new(at) {
+            // SAFETY: taken from the list, so it is freed by us or not at all.
+            let below = unsafe { Block::below(block) };
+            // Relaxed: came with the list.
+            at = below.load(Relaxed);
+            // SAFETY: as above.
+            unsafe { self.put_or_list(block) };
+        }
+    }
 }
 
 impl<T> Drop for Cache<T> {
     fn drop(&mut self) {
-        // Relaxed: `&mut self`.
+        // Relaxed, all: `&mut self`.
         if let Some(block) = NonNull::new(self.block.load(Relaxed)) {
             // SAFETY: the cache owns what it points to.
+            unsafe { Block::free(block) };
+        }
+        let mut at = self.retired.load(Relaxed);
+        while let Some(block) = NonNull::new(at) {
+            // SAFETY: the cache owns its list.
+            at = unsafe { Block::below(block) }.load(Relaxed);
+            // SAFETY: as above, and every pop is over.
             unsafe { Block::free(block) };
         }
     }

@@ -2,7 +2,7 @@
 
 use core::ptr::NonNull;
 
-use super::block::Block;
+use super::block::{Block, CAP};
 use super::cache::Cache;
 
 /// What came of an attempt to claim items.
@@ -17,7 +17,7 @@ pub(crate) enum Attempt<'a, T> {
 }
 
 /// Slots of one block, to take each of, once, before this is dropped. Dropping it
-/// gives them back, and frees the block after the last.
+/// gives them back, and the block after its last slot.
 #[must_use]
 pub(crate) struct Claim<'a, T> {
     cache: &'a Cache<T>,
@@ -65,11 +65,15 @@ impl<'a, T> Claim<'a, T> {
 impl<T> Drop for Claim<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        // SAFETY: claimed, and taken by contract; the block is not touched after this
-        // unless we are to free it.
-        if unsafe { Block::leave(self.block, self.first, self.first + self.count) } {
-            // SAFETY: we are its destroyer: everybody else has left it.
-            unsafe { self.cache.put(self.block) };
+        let end = self.first + self.count;
+        for offset in self.first..end {
+            // SAFETY: claimed, and taken by contract. After the last of them the block is
+            // not touched, unless it is for us to free it: who popped the last slot.
+            unsafe { Block::leave(self.block, offset) };
+        }
+        if end == CAP {
+            // SAFETY: we have popped the last slot, and left it.
+            unsafe { self.cache.retire(self.block) };
         }
     }
 }

@@ -118,7 +118,38 @@ impl<T> BlockList<T> {
     /// Appends one item, or hands it back if the list is closed.
     #[inline]
     pub(crate) fn push(&self, item: T) -> Result<(), T> {
-        let Ok((block, offset, _)) = self.claim_slots(1) else {
+        let (index, block) = self.tail.load();
+        // The common case, before anything that it does not need: the block has more than
+        // this slot left.
+        if let Some(block) = NonNull::new(block)
+            && !index.is_closed()
+            && index.offset() < CAP - 1
+        {
+            // index -> index + 1
+            // Orderings: see `claim_slots`. Strong: a failure is a lost race.
+            let won =
+                self.tail
+                    .index
+                    .compare_exchange(index.0, index.advanced(1).0, Release, Relaxed);
+            if won.is_err() {
+                return self.push_slowly(item, true);
+            }
+            // SAFETY: the claim gives us this slot to write, once.
+            unsafe { Block::write(block, index.offset(), item) };
+            return Ok(());
+        }
+        self.push_slowly(item, false)
+    }
+
+    /// `push` that has lost a race, or changes the block, or waits for that.
+    #[cold]
+    #[inline(never)]
+    fn push_slowly(&self, item: T, lost: bool) -> Result<(), T> {
+        let mut races = LostRaces::new();
+        if lost {
+            races.lost_one(&self.tail.index);
+        }
+        let Ok((block, offset, _)) = self.claim_slots(&mut races, 1) else {
             return Err(item);
         };
         // SAFETY: the claim gives us this slot to write, once.
@@ -136,7 +167,8 @@ impl<T> BlockList<T> {
     pub(crate) fn push_all(&self, items: &mut Vec<T>) -> Result<(), Closed> {
         let mut items = Front::new(items);
         while items.left() != 0 {
-            let (block, offset, count) = self.claim_slots(items.left())?;
+            let mut races = LostRaces::new();
+            let (block, offset, count) = self.claim_slots(&mut races, items.left())?;
             for (n, item) in items.by_ref().take(count).enumerate() {
                 // SAFETY: the claim gives us these slots to write, each once.
                 unsafe { Block::write(block, offset + n, item) };
@@ -148,17 +180,31 @@ impl<T> BlockList<T> {
     /// Takes the oldest item.
     #[inline]
     pub(crate) fn pop(&self) -> Option<T> {
+        // Nothing is set up for races that are not lost.
+        match self.claim(0, |_, _| 1) {
+            // SAFETY: a claim has at least one slot; it is taken once.
+            Attempt::Claimed(claim) => Some(unsafe { claim.take(0) }),
+            Attempt::Empty => None,
+            missed => self.pop_slowly(missed),
+        }
+    }
+
+    /// `pop` that has lost a race, or waits for the next block.
+    #[cold]
+    #[inline(never)]
+    fn pop_slowly<'a>(&'a self, mut attempt: Attempt<'a, T>) -> Option<T> {
         let mut races = LostRaces::new();
         loop {
-            match self.claim(&mut races, |_, _| 1) {
+            match attempt {
                 Attempt::Claimed(claim) => {
                     // SAFETY: a claim has at least one slot; it is taken once.
                     return Some(unsafe { claim.take(0) });
                 }
                 Attempt::Empty => return None,
-                Attempt::Lost => races.wait(&self.head.index),
+                Attempt::Lost => races.lost_one(&self.head.index),
                 Attempt::Changing => races.wait_for_other(),
             }
+            attempt = self.claim(races.count(), |_, _| 1);
         }
     }
 
@@ -175,7 +221,7 @@ impl<T> BlockList<T> {
                 into.reserve(count);
                 count
             };
-            match self.claim(&mut races, count) {
+            match self.claim(races.count(), count) {
                 Attempt::Claimed(claim) => {
                     let len = into.len();
                     for n in 0..claim.count() {
@@ -191,7 +237,7 @@ impl<T> BlockList<T> {
                     popped += claim.count();
                 }
                 Attempt::Empty => break,
-                Attempt::Lost => races.wait(&self.head.index),
+                Attempt::Lost => races.lost_one(&self.head.index),
                 Attempt::Changing => races.wait_for_other(),
             }
         }
@@ -201,8 +247,11 @@ impl<T> BlockList<T> {
     /// Claims up to `wanted` slots at the end, all in one block: the block, the first
     /// slot and how many.
     #[inline]
-    fn claim_slots(&self, wanted: usize) -> Result<(NonNull<Block<T>>, usize, usize), Closed> {
-        let mut races = LostRaces::new();
+    fn claim_slots(
+        &self,
+        races: &mut LostRaces,
+        wanted: usize,
+    ) -> Result<(NonNull<Block<T>>, usize, usize), Closed> {
         // The block to install should we claim the last slot of one. Allocated before
         // the claim: nobody waits for the allocator, and a failure hurts nobody.
         let mut spare = None;
@@ -236,14 +285,17 @@ impl<T> BlockList<T> {
                 Release,
                 Relaxed,
             ) {
-                races.lost(index.0, now);
-                races.wait(&self.tail.index);
+                // A weak CAS may fail with nobody there: that is no contention.
+                if now != index.0 {
+                    races.lost_one(&self.tail.index);
+                }
                 continue;
             }
             races.record(&self.tail.contention);
             if offset + count == CAP {
                 // `spare` was filled above, for this very offset.
                 let next = spare.take().unwrap_or_else(|| self.cache.take());
+
                 self.tail.tail_to(next);
                 // SAFETY: the block is freed only after its last slot was popped, which
                 // waits for this link.
@@ -298,11 +350,12 @@ impl<T> BlockList<T> {
     }
 
     /// Tries to claim the oldest items: `count_of(len, next)` of the `len` in their
-    /// block, but at least one; `next` says whether there are later blocks.
+    /// block, but at least one; `next` says whether there are later blocks. `lost` races
+    /// before this attempt are written down with it.
     #[inline]
     pub(crate) fn claim(
         &self,
-        races: &mut LostRaces,
+        lost: usize,
         count_of: impl FnOnce(usize, Next) -> usize,
     ) -> Attempt<'_, T> {
         let (head, block) = self.head.load();
@@ -332,15 +385,14 @@ impl<T> BlockList<T> {
         // loads in `len` and `is_empty`. Items are received through the states of their
         // slots. As an RMW it keeps the release sequence of `head_to` alive.
         // Relaxed on failure: a number to look at.
-        if let Err(now) = self
+        let won = self
             .head
             .index
-            .compare_exchange(head.0, next_head.0, Release, Relaxed)
-        {
-            races.lost(head.0, now);
+            .compare_exchange(head.0, next_head.0, Release, Relaxed);
+        if won.is_err() {
             return Attempt::Lost;
         }
-        races.record(&self.head.contention);
+        self.head.contention.record(lost);
         if offset + count == CAP {
             // SAFETY: we have claimed the last slot and not yet given it back, so the
             // block lives.
@@ -459,7 +511,7 @@ impl<T> BlockList<T> {
             unsafe { self.cache.put(block) };
         } else {
             // SAFETY: as for `take`; the slot's item is moved out.
-            unsafe { Block::mark_read(block, offset) };
+            unsafe { Block::leave(block, offset) };
         }
         self.head.index.store(next_head.0, Relaxed);
         Some(item)

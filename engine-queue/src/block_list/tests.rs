@@ -2,6 +2,7 @@
 
 use super::block::CAP;
 use super::index::{Index, Next, Word};
+use super::{Attempt, BlockList, live};
 
 /// The index of the `n`th slot of the list, counted from `start`.
 fn nth(start: Index, n: usize) -> Index {
@@ -68,4 +69,55 @@ fn the_bit_is_kept_out_of_the_position() {
         std::format!("{head:?}"),
         "Index { block: 0, offset: 3, flag: 1 }"
     );
+}
+
+/// As many as the blocks that `changes` changes leave behind.
+fn pop_blocks(list: &BlockList<usize>, changes: usize) {
+    for item in 0..changes * CAP {
+        list.push(item).unwrap();
+        list.pop().unwrap();
+    }
+}
+
+/// A thread that stops in a pop holds the block that it pops from, and no other.
+#[test]
+fn a_stopped_popper_holds_one_block() {
+    let before = live::count();
+    let list = BlockList::new();
+    list.push(0).unwrap();
+    let Attempt::Claimed(stopped) = list.claim(0, |_, _| 1) else {
+        panic!("there is an item");
+    };
+    pop_blocks(&list, 1);
+    for _ in 0..10 {
+        pop_blocks(&list, 1);
+        // The held one, the one in use, and the one that is kept.
+        assert_eq!(live::count() - before, 3);
+    }
+    // SAFETY: the one item of the claim, once.
+    assert_eq!(unsafe { stopped.take(0) }, 0);
+    drop(stopped);
+    // Found at the next change.
+    pop_blocks(&list, 2);
+    assert_eq!(live::count() - before, 2);
+    drop(list);
+    assert_eq!(live::count(), before);
+}
+
+/// Blocks that are held when the list is dropped, because their poppers left unseen.
+#[test]
+fn the_list_frees_what_it_holds() {
+    let before = live::count();
+    let list = BlockList::new();
+    for _ in 0..3 {
+        list.push(0).unwrap();
+        let Attempt::Claimed(claim) = list.claim(0, |_, _| 1) else {
+            panic!("there is an item");
+        };
+        pop_blocks(&list, 2);
+        // SAFETY: the one item of the claim, once.
+        unsafe { claim.take(0) };
+    }
+    drop(list);
+    assert_eq!(live::count(), before);
 }

@@ -4,7 +4,6 @@ use core::fmt;
 
 use super::{Destination, Steal};
 use crate::block_list::{Attempt, BLOCK, BlockList, Next};
-use crate::lost_race::LostRaces;
 
 #[cfg(test)]
 mod model;
@@ -89,7 +88,7 @@ impl<T> Injector<T> {
 
     /// Takes the oldest item.
     pub fn steal(&self) -> Steal<T> {
-        match self.list.claim(&mut LostRaces::new(), |_, _| 1) {
+        match self.list.claim(0, |_, _| 1) {
             // SAFETY: a claim has at least one item; it is taken once.
             Attempt::Claimed(claim) => Steal::Success(unsafe { claim.take(0) }),
             Attempt::Empty => Steal::Empty,
@@ -118,7 +117,7 @@ impl<T> Injector<T> {
             return Steal::Empty;
         }
         let count = |len, next| dest.room_for(share(len, next).min(limit));
-        match self.list.claim(&mut LostRaces::new(), count) {
+        match self.list.claim(0, count) {
             Attempt::Claimed(claim) => {
                 let item = |n| {
                     // SAFETY: `append` asks once for each of `0..count`.
@@ -152,7 +151,7 @@ impl<T> Injector<T> {
         assert!(limit > 0, "limit must be non-zero");
         // Before the claim: nothing is claimed that has no place to go.
         let count = |len, next| 1 + dest.room_for(share(len, next).min(limit) - 1);
-        match self.list.claim(&mut LostRaces::new(), count) {
+        match self.list.claim(0, count) {
             Attempt::Claimed(claim) => {
                 // SAFETY: a claim has at least one item; this one is taken once.
                 let first = unsafe { claim.take(0) };

@@ -89,10 +89,10 @@ fn pushers_change_the_block() {
     });
 }
 
-/// Whoever leaves a block last frees it, once.
+/// A block is put away once, when both have left it.
 #[test]
-fn poppers_hand_over_the_block() {
-    check_freed("poppers_hand_over_the_block", Budget::exhaustive(), || {
+fn two_poppers_leave_a_block() {
+    check_freed("two_poppers_leave_a_block", Budget::exhaustive(), || {
         let queue = filled(0..3);
         let poppers = [popper(&queue, 1), popper(&queue, 2)];
         let taken = poppers.map(|popper| popper.join().unwrap());
@@ -100,11 +100,11 @@ fn poppers_hand_over_the_block() {
     });
 }
 
-/// As above with three poppers: the job is handed over twice.
+/// As above with three poppers.
 #[test]
-fn poppers_hand_over_the_block_twice() {
+fn three_poppers_leave_a_block() {
     check_freed(
-        "poppers_hand_over_the_block_twice",
+        "three_poppers_leave_a_block",
         Budget::preemptions(2),
         || {
             let queue = filled(0..3);
@@ -115,7 +115,61 @@ fn poppers_hand_over_the_block_twice() {
     );
 }
 
-/// A popper that waits for a push stands between the destroyer and the block.
+/// A popper may be in the block at the first change and gone, or not, at the second: the
+/// block that it was in is looked at again, and used for the push.
+#[test]
+fn a_retired_block_is_looked_at_again() {
+    check_freed(
+        "a_retired_block_is_looked_at_again",
+        Budget::preemptions(2),
+        || {
+            let queue = filled(0..6);
+            let slow = popper(&queue, 1);
+            let fast = {
+                let queue = queue.clone();
+                thread::spawn(move || {
+                    let taken = (0..5).filter_map(|_| queue.pop()).collect();
+                    (6..9).for_each(|item| queue.push(item));
+                    taken
+                })
+            };
+            let taken = [slow.join().unwrap(), fast.join().unwrap(), drain(&queue)];
+            assert_fifo(&taken, (0..9).collect());
+        },
+    );
+}
+
+/// One thread retires a block, and another takes it from the list.
+#[test]
+fn a_retired_block_changes_hands() {
+    check_freed(
+        "a_retired_block_changes_hands",
+        Budget::preemptions(1),
+        || {
+            let queue = filled(0..6);
+            assert_eq!(queue.pop(), Some(0));
+            let poppers = [popper(&queue, 1), popper(&queue, 1), popper(&queue, 3)];
+            let taken = poppers.map(|popper| popper.join().unwrap());
+            assert_fifo(&taken, (1..6).collect());
+        },
+    );
+}
+
+/// Poppers change blocks while others are in the old ones: who takes the list of the retired
+/// has it alone.
+#[test]
+fn many_poppers_sweep() {
+    check_large("many_poppers_sweep", Budget::default(), || {
+        freed(&|| {
+            let queue = filled(0..18);
+            let poppers = [1, 1, 4, 4, 4, 4].map(|attempts| popper(&queue, attempts));
+            let taken = poppers.map(|popper| popper.join().unwrap());
+            assert_fifo(&taken, (0..18).collect());
+        });
+    });
+}
+
+/// A popper that waits for a push holds the block.
 #[test]
 fn a_late_push_holds_the_block() {
     check_freed(

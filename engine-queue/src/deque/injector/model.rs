@@ -88,11 +88,10 @@ fn batch_against_a_push() {
     });
 }
 
-/// A batch that ends below the last slot takes over the freeing of the block, and
-/// marks its lower slots without an RMW.
+/// A batch and single items leave a block.
 #[test]
-fn batches_hand_over_the_block() {
-    check_freed("batches_hand_over_the_block", Budget::exhaustive(), || {
+fn a_batch_leaves_a_block() {
+    check_freed("a_batch_leaves_a_block", Budget::exhaustive(), || {
         let jobs = filled(0..3);
         let thieves = [batch_thief(&jobs), thief(&jobs, 2)];
         let mut taken: Vec<_> = thieves.map(|thief| thief.join().unwrap()).into();
