@@ -5,6 +5,8 @@ use core::fmt;
 use core::iter::FusedIterator;
 use core::panic::{RefUnwindSafe, UnwindSafe};
 
+use engine_atomic::sync::pick;
+
 use crate::block_list::{BlockList, Closed};
 use crate::queue::pop_or_why;
 use crate::{Drain, PopError, PushError, Queue, QueueStats};
@@ -13,6 +15,9 @@ use crate::{Drain, PopError, PushError, Queue, QueueStats};
 mod model;
 #[cfg(all(test, not(any(engine_loom, engine_shuttle))))]
 mod tests;
+
+/// Slots of a block.
+const BLOCK: usize = pick(31, 3);
 
 /// An unbounded queue of many producers and many consumers.
 ///
@@ -81,7 +86,7 @@ mod tests;
 /// writes, and whoever changes the block looks whether all have left. The block cache and
 /// claims of more than one slot are additions.
 pub struct SegQueue<T> {
-    list: BlockList<T>,
+    list: BlockList<T, BLOCK>,
 }
 
 // No panic can leave the queue half changed: no code of the user runs inside.

@@ -7,14 +7,10 @@ use core::ptr::{self, NonNull};
 use engine_atomic::Backoff;
 use engine_atomic::sync::atomic::{AtomicBool, AtomicPtr, Ordering::*};
 use engine_atomic::sync::cell::UnsafeCell;
-use engine_atomic::sync::pick;
 
 use super::index::Next;
 #[cfg(test)]
 use super::live;
-
-/// Slots of a block.
-pub(super) const CAP: usize = pick(31, 3);
 
 /// A slot of a block, and its mark.
 ///
@@ -33,10 +29,10 @@ struct Slot<T> {
 
 /// Poppers write nothing into the lines of the slots: those go from the pushers to the
 /// poppers once, and not back before the block is used again.
-pub(super) struct Block<T> {
+pub(super) struct Block<T, const CAP: usize> {
     slots: [Slot<T>; CAP],
     /// Null until the push of the last slot has installed the next block.
-    next: AtomicPtr<Block<T>>,
+    next: AtomicPtr<Self>,
     /// Which poppers have moved out their items and left the block.
     left: [AtomicBool; CAP],
 }
@@ -48,7 +44,7 @@ pub(super) struct Block<T> {
 ///
 /// Of all: the block lives until the call's last access to it. Of those with an
 /// offset: it is below `CAP`.
-impl<T> Block<T> {
+impl<T, const CAP: usize> Block<T, CAP> {
     /// An empty block. Built where it lies: it may be larger than the stack.
     pub(super) fn alloc() -> NonNull<Self> {
         #[cfg(test)]

@@ -26,13 +26,13 @@ use super::block::Block;
 ///
 /// A retired block has a popper that was inside at the last change, so there are never more
 /// of them than threads, and at rest what was retired last stays.
-pub(super) struct Cache<T> {
-    block: AtomicPtr<Block<T>>,
+pub(super) struct Cache<T, const CAP: usize> {
+    block: AtomicPtr<Block<T, CAP>>,
     /// Linked by `Block::below`. Only ever taken whole.
-    retired: AtomicPtr<Block<T>>,
+    retired: AtomicPtr<Block<T, CAP>>,
 }
 
-impl<T> Cache<T> {
+impl<T, const CAP: usize> Cache<T, CAP> {
     engine_atomic::const_unless_loom! {
         pub(super) const fn new() -> Self {
             Self {
@@ -43,7 +43,7 @@ impl<T> Cache<T> {
     }
 
     /// An empty block: the cached one, or a new one.
-    pub(super) fn take(&self) -> NonNull<Block<T>> {
+    pub(super) fn take(&self) -> NonNull<Block<T, CAP>> {
         // Relaxed: a look, to spare the RMW while there is nothing.
         if !self.block.load(Relaxed).is_null() {
             // block -> null
@@ -64,7 +64,7 @@ impl<T> Cache<T> {
     ///
     /// The block is the caller's alone, what others did with it happened before, and
     /// it holds no items.
-    pub(super) unsafe fn put(&self, block: NonNull<Block<T>>) {
+    pub(super) unsafe fn put(&self, block: NonNull<Block<T, CAP>>) {
         // Relaxed: a look, to spare the RMW while there is one.
         let unused = if self.block.load(Relaxed).is_null() {
             // null, or a block that came meanwhile -> block
@@ -86,7 +86,7 @@ impl<T> Cache<T> {
     /// # Safety
     ///
     /// The caller has popped its last slot, and left it. It calls this once.
-    pub(super) unsafe fn retire(&self, block: NonNull<Block<T>>) {
+    pub(super) unsafe fn retire(&self, block: NonNull<Block<T, CAP>>) {
         // Those of before first: more time has passed. Relaxed: a look, to spare the RMW.
         if !self.retired.load(Relaxed).is_null() {
             self.sweep();
@@ -98,7 +98,7 @@ impl<T> Cache<T> {
     /// # Safety
     ///
     /// It is for the caller to free the block, which the head has left.
-    unsafe fn put_or_list(&self, block: NonNull<Block<T>>) {
+    unsafe fn put_or_list(&self, block: NonNull<Block<T, CAP>>) {
         // SAFETY: by contract.
         if unsafe { Block::is_left(block) } {
             // SAFETY: everybody has left it; and so every item.
@@ -112,7 +112,7 @@ impl<T> Cache<T> {
     /// # Safety
     ///
     /// As of `put_or_list`.
-    unsafe fn list(&self, block: NonNull<Block<T>>) {
+    unsafe fn list(&self, block: NonNull<Block<T, CAP>>) {
         // SAFETY: by contract.
         let below = unsafe { Block::below(block) };
         // Relaxed: only linked to, by what follows.
@@ -150,7 +150,7 @@ impl<T> Cache<T> {
     }
 }
 
-impl<T> Drop for Cache<T> {
+impl<T, const CAP: usize> Drop for Cache<T, CAP> {
     fn drop(&mut self) {
         // Relaxed, all: `&mut self`.
         if let Some(block) = NonNull::new(self.block.load(Relaxed)) {

@@ -2,13 +2,13 @@
 
 use core::ptr::NonNull;
 
-use super::block::{Block, CAP};
+use super::block::Block;
 use super::cache::Cache;
 
 /// What came of an attempt to claim items.
 #[must_use]
-pub(crate) enum Attempt<'a, T> {
-    Claimed(Claim<'a, T>),
+pub(crate) enum Attempt<'a, T, const CAP: usize> {
+    Claimed(Claim<'a, T, CAP>),
     Empty,
     /// Another popper was faster.
     Lost,
@@ -19,20 +19,20 @@ pub(crate) enum Attempt<'a, T> {
 /// Slots of one block, to take each of, once, before this is dropped. Dropping it
 /// gives them back, and the block after its last slot.
 #[must_use]
-pub(crate) struct Claim<'a, T> {
-    cache: &'a Cache<T>,
-    block: NonNull<Block<T>>,
+pub(crate) struct Claim<'a, T, const CAP: usize> {
+    cache: &'a Cache<T, CAP>,
+    block: NonNull<Block<T, CAP>>,
     first: usize,
     count: usize,
 }
 
-impl<'a, T> Claim<'a, T> {
+impl<'a, T, const CAP: usize> Claim<'a, T, CAP> {
     /// # Safety
     ///
     /// The caller has claimed these slots for reading, and nobody else has.
     pub(super) unsafe fn new(
-        cache: &'a Cache<T>,
-        block: NonNull<Block<T>>,
+        cache: &'a Cache<T, CAP>,
+        block: NonNull<Block<T, CAP>>,
         first: usize,
         count: usize,
     ) -> Self {
@@ -62,7 +62,7 @@ impl<'a, T> Claim<'a, T> {
     }
 }
 
-impl<T> Drop for Claim<'_, T> {
+impl<T, const CAP: usize> Drop for Claim<'_, T, CAP> {
     #[inline]
     fn drop(&mut self) {
         let end = self.first + self.count;

@@ -2,18 +2,10 @@
 
 use core::fmt;
 
-use super::block::CAP;
-
 use crate::word::Signed;
 pub(super) use crate::word::{AtomicIndex, Word};
 
-/// Positions of one block: its slots, and one without a slot, where an end stands
-/// while the next block is installed. Divides the number of all positions, so that
-/// the arithmetic below survives a wrap.
-const LAP: Word = CAP as Word + 1;
-const _: () = assert!(LAP.is_power_of_two());
-
-/// `{ position, flag }`: the flag is the lowest bit. At the head it is set once a block
+/// `{ position, flag }`, with blocks of `CAP` slots: the flag is the lowest bit. At the head it is set once a block
 /// after the head's was seen: then the tail need not be looked at. At the tail it is set
 /// when the list is closed, for ever: no more is claimed there.
 ///
@@ -22,7 +14,7 @@ const _: () = assert!(LAP.is_power_of_two());
 /// | `0..CAP` | the next slot to claim | anyone, by a CAS that adds what it claims |
 /// | `CAP` | the block is used up | whoever claimed its last slot, to the next block |
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) struct Index(pub(super) Word);
+pub(super) struct Index<const CAP: usize>(pub(super) Word);
 
 /// What was seen of the block after the head's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +28,16 @@ pub(crate) enum Next {
 const FLAG: Word = 1;
 const SHIFT: u32 = 1;
 
-impl Index {
+impl<const CAP: usize> Index<CAP> {
+    /// Positions of one block: its slots, and one without a slot, where an end stands
+    /// while the next block is installed. Divides the number of all positions, so that
+    /// the arithmetic below survives a wrap.
+    const LAP: Word = {
+        let lap = CAP as Word + 1;
+        assert!(lap.is_power_of_two());
+        lap
+    };
+
     pub(super) const START: Self = Self(0);
 
     fn position(self) -> Word {
@@ -45,7 +46,7 @@ impl Index {
 
     /// The slot in the block, or `CAP`.
     pub(super) fn offset(self) -> usize {
-        (self.position() % LAP) as usize
+        (self.position() % Self::LAP) as usize
     }
 
     /// Whether this tail is closed.
@@ -88,7 +89,7 @@ impl Index {
     }
 
     pub(super) fn same_block(self, other: Self) -> bool {
-        self.position() / LAP == other.position() / LAP
+        self.position() / Self::LAP == other.position() / Self::LAP
     }
 
     /// Whether this position is later than `other`. The two may have been loaded
@@ -106,15 +107,15 @@ impl Index {
         let positions = (self.0 & !FLAG).wrapping_sub(head.0 & !FLAG) >> SHIFT;
         // Positions without a slot in `head..self`: one for each block begun since.
         // The head may stand on one itself.
-        let blocks = (head.offset() as Word + positions) / LAP;
+        let blocks = (head.offset() as Word + positions) / Self::LAP;
         (positions - blocks) as usize
     }
 }
 
-impl fmt::Debug for Index {
+impl<const CAP: usize> fmt::Debug for Index<CAP> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Index")
-            .field("block", &(self.position() / LAP))
+            .field("block", &(self.position() / Self::LAP))
             .field("offset", &self.offset())
             .field("flag", &(self.0 & FLAG))
             .finish()

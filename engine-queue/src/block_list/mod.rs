@@ -13,7 +13,7 @@ use core::ptr::{self, NonNull};
 use engine_atomic::sync::atomic::{AtomicPtr, Ordering::*, fence};
 use engine_atomic::{CachePadded, Contention};
 
-use self::block::{Block, CAP};
+use self::block::Block;
 use self::cache::Cache;
 pub(crate) use self::claim::{Attempt, Claim};
 pub(crate) use self::index::Next;
@@ -23,27 +23,24 @@ use crate::drop_all::drop_all;
 use crate::front::Front;
 use crate::lost_race::LostRaces;
 
-/// Items of one block: the most that one claim can take.
-pub(crate) const BLOCK: usize = CAP;
-
 /// One end of the list.
 ///
 /// `block` is the block that `index` points into, unless a block change is under
 /// way: then `index` stands on the block's last position, which has no slot, and
 /// whoever moved it there stores the next block, then the next index.
-struct End<T> {
+struct End<T, const CAP: usize> {
     index: AtomicIndex,
     /// Null until the first push.
-    block: AtomicPtr<Block<T>>,
+    block: AtomicPtr<Block<T, CAP>>,
     /// On the same line, for whoever has just won it.
     contention: Contention,
 }
 
-impl<T> End<T> {
+impl<T, const CAP: usize> End<T, CAP> {
     engine_atomic::const_unless_loom! {
         const fn new() -> Self {
             Self {
-                index: AtomicIndex::new(Index::START.0),
+                index: AtomicIndex::new(Index::<CAP>::START.0),
                 block: AtomicPtr::new(ptr::null_mut()),
                 contention: Contention::new(),
             }
@@ -51,27 +48,27 @@ impl<T> End<T> {
     }
 
     /// Index and block, in this order.
-    fn load(&self) -> (Index, *mut Block<T>) {
+    fn load(&self) -> (Index<CAP>, *mut Block<T, CAP>) {
         // Acquire: the block is at least the one of this index; pairs with the
         // Release RMW in `tail_to` or `head_to`.
-        let index = Index(self.index.load(Acquire));
+        let index: Index<CAP> = Index(self.index.load(Acquire));
         // Acquire: the first block is initialised; pairs with its Release store or
         // CAS in `install_first_block`. A later one came with the index.
         (index, self.block.load(Acquire))
     }
 
     /// Moves the tail from the position without a slot to the next block.
-    fn tail_to(&self, next: NonNull<Block<T>>) {
+    fn tail_to(&self, next: NonNull<Block<T, CAP>>) {
         // Relaxed: published by the addition below, and nobody claims before that.
         self.block.store(next.as_ptr(), Relaxed);
         // { CAP, closed } -> { next block's 0, closed }
         // Release: publishes the block; pairs with the Acquire load in `load`. An
         // addition, because the queue may be closed meanwhile.
-        self.index.fetch_add(Index::NEXT_BLOCK, Release);
+        self.index.fetch_add(Index::<CAP>::NEXT_BLOCK, Release);
     }
 
     /// Moves the head from the position without a slot to `index`, in the next block.
-    fn head_to(&self, next: NonNull<Block<T>>, index: Index) {
+    fn head_to(&self, next: NonNull<Block<T, CAP>>, index: Index<CAP>) {
         // Relaxed: published by the swap below, and nobody claims before that.
         self.block.store(next.as_ptr(), Relaxed);
         // { CAP, * } -> { next block's 0, has next }
@@ -88,23 +85,25 @@ pub(crate) struct Closed;
 
 /// An unbounded queue of many producers and many consumers.
 ///
+/// Blocks have `CAP` slots: the most that one claim can take.
+///
 /// Claims are ordered by the two indices, so items leave in the order in which
 /// their pushes claimed. A claim is followed by the access to its slot, and by
 /// that alone: no code of the user runs in between.
-pub(crate) struct BlockList<T> {
-    head: CachePadded<End<T>>,
-    tail: CachePadded<End<T>>,
-    cache: Cache<T>,
+pub(crate) struct BlockList<T, const CAP: usize> {
+    head: CachePadded<End<T, CAP>>,
+    tail: CachePadded<End<T, CAP>>,
+    cache: Cache<T, CAP>,
 }
 
 // SAFETY: items are handed from thread to thread by value and never shared, so
 // `T: Send` is enough. Each slot is written by the one push and read by the one
 // pop that claimed it: see `Slot`.
-unsafe impl<T: Send> Send for BlockList<T> {}
+unsafe impl<T: Send, const CAP: usize> Send for BlockList<T, CAP> {}
 // SAFETY: as above.
-unsafe impl<T: Send> Sync for BlockList<T> {}
+unsafe impl<T: Send, const CAP: usize> Sync for BlockList<T, CAP> {}
 
-impl<T> BlockList<T> {
+impl<T, const CAP: usize> BlockList<T, CAP> {
     engine_atomic::const_unless_loom! {
         pub(crate) const fn new() -> Self {
             Self {
@@ -192,7 +191,7 @@ impl<T> BlockList<T> {
     /// `pop` that has lost a race, or waits for the next block.
     #[cold]
     #[inline(never)]
-    fn pop_slowly<'a>(&'a self, mut attempt: Attempt<'a, T>) -> Option<T> {
+    fn pop_slowly<'a>(&'a self, mut attempt: Attempt<'a, T, CAP>) -> Option<T> {
         let mut races = LostRaces::new();
         loop {
             match attempt {
@@ -251,7 +250,7 @@ impl<T> BlockList<T> {
         &self,
         races: &mut LostRaces,
         wanted: usize,
-    ) -> Result<(NonNull<Block<T>>, usize, usize), Closed> {
+    ) -> Result<(NonNull<Block<T, CAP>>, usize, usize), Closed> {
         // The block to install should we claim the last slot of one. Allocated before
         // the claim: nobody waits for the allocator, and a failure hurts nobody.
         let mut spare = None;
@@ -316,12 +315,12 @@ impl<T> BlockList<T> {
         // Release: who sees the list closed sees what the closer did before; pairs with the
         // Acquire load in `is_closed`. As an RMW it keeps the release sequences of the
         // other writes alive.
-        !Index(self.tail.index.fetch_or(Index::CLOSED, Release)).is_closed()
+        !Index::<CAP>(self.tail.index.fetch_or(Index::<CAP>::CLOSED, Release)).is_closed()
     }
 
     pub(crate) fn is_closed(&self) -> bool {
         // Acquire: pairs with the Release in `close`.
-        Index(self.tail.index.load(Acquire)).is_closed()
+        Index::<CAP>(self.tail.index.load(Acquire)).is_closed()
     }
 
     pub(crate) fn stats(&self) -> QueueStats {
@@ -333,7 +332,7 @@ impl<T> BlockList<T> {
 
     /// Makes the first block that of both ends, unless somebody else does.
     #[cold]
-    fn install_first_block(&self, spare: &mut Option<NonNull<Block<T>>>) {
+    fn install_first_block(&self, spare: &mut Option<NonNull<Block<T, CAP>>>) {
         let first = spare.take().unwrap_or_else(|| self.cache.take());
         // null -> first
         // Release: publishes the empty block; pairs with the Acquire load in `load`.
@@ -357,7 +356,7 @@ impl<T> BlockList<T> {
         &self,
         lost: usize,
         count_of: impl FnOnce(usize, Next) -> usize,
-    ) -> Attempt<'_, T> {
+    ) -> Attempt<'_, T, CAP> {
         let (head, block) = self.head.load();
         let offset = head.offset();
         if offset == CAP {
@@ -409,9 +408,9 @@ impl<T> BlockList<T> {
 
     /// The tail if something lies between `head` and it.
     #[inline]
-    fn tail_after(&self, head: Index) -> Option<Index> {
+    fn tail_after(&self, head: Index<CAP>) -> Option<Index<CAP>> {
         // Relaxed: a look at the number only; an item is received through its slot.
-        let tail = Index(self.tail.index.load(Relaxed));
+        let tail: Index<CAP> = Index(self.tail.index.load(Relaxed));
         if tail.is_after(head) {
             return Some(tail);
         }
@@ -422,7 +421,7 @@ impl<T> BlockList<T> {
         // (`two_queues_are_not_both_empty`: pop's own fence serves as both.)
         fence(SeqCst);
         // Relaxed: ordered by the fence.
-        let tail = Index(self.tail.index.load(Relaxed));
+        let tail: Index<CAP> = Index(self.tail.index.load(Relaxed));
         tail.is_after(head).then_some(tail)
     }
 
@@ -432,10 +431,10 @@ impl<T> BlockList<T> {
             // Acquire: the head below is not older than the pops that this tail's push
             // came after; pairs with the Release CAS in `claim_slots`.
             // (`len_is_never_too_long`)
-            let tail = Index(self.tail.index.load(Acquire));
+            let tail: Index<CAP> = Index(self.tail.index.load(Acquire));
             // Acquire: the tail below is not older than the one this head's pop saw;
             // pairs with the Release CAS in `claim`. (`len_is_never_too_short`)
-            let head = Index(self.head.index.load(Acquire));
+            let head: Index<CAP> = Index(self.head.index.load(Acquire));
             // Relaxed: only compared. The tail never returns to a value, so it was
             // this one when the head was loaded.
             if self.tail.index.load(Relaxed) == tail.0 {
@@ -449,16 +448,16 @@ impl<T> BlockList<T> {
         // Acquire: the tail below is not older than the one this head's pop saw; pairs
         // with the Release CAS in `claim`. The tail only grows: if it is not beyond
         // the head now, it was not when the head was loaded.
-        let head = Index(self.head.index.load(Acquire));
+        let head: Index<CAP> = Index(self.head.index.load(Acquire));
         // Relaxed: only compared.
-        let tail = Index(self.tail.index.load(Relaxed));
+        let tail: Index<CAP> = Index(self.tail.index.load(Relaxed));
         tail.items_since(head) == 0
     }
 
     /// `push` for who is alone: no read-modify-write.
     pub(crate) fn push_mut(&mut self, item: T) -> Result<(), T> {
         // Relaxed, here and below: `&mut self` orders what came before and comes after.
-        let index = Index(self.tail.index.load(Relaxed));
+        let index: Index<CAP> = Index(self.tail.index.load(Relaxed));
         if index.is_closed() {
             return Err(item);
         }
@@ -489,8 +488,8 @@ impl<T> BlockList<T> {
     /// `pop` for who is alone: no read-modify-write.
     pub(crate) fn pop_mut(&mut self) -> Option<T> {
         // Relaxed, here and below: `&mut self` orders what came before and comes after.
-        let head = Index(self.head.index.load(Relaxed));
-        let tail = Index(self.tail.index.load(Relaxed));
+        let head: Index<CAP> = Index(self.head.index.load(Relaxed));
+        let tail: Index<CAP> = Index(self.tail.index.load(Relaxed));
         if !tail.is_after(head) {
             return None;
         }
@@ -518,12 +517,12 @@ impl<T> BlockList<T> {
     }
 }
 
-impl<T> Drop for BlockList<T> {
+impl<T, const CAP: usize> Drop for BlockList<T, CAP> {
     fn drop(&mut self) {
         /// Frees the last block, after the items and also when one of them panics.
-        struct LastBlock<'a, T>(&'a mut BlockList<T>);
+        struct LastBlock<'a, T, const CAP: usize>(&'a mut BlockList<T, CAP>);
 
-        impl<T> Drop for LastBlock<'_, T> {
+        impl<T, const CAP: usize> Drop for LastBlock<'_, T, CAP> {
             fn drop(&mut self) {
                 // Relaxed: `&mut self`.
                 if let Some(block) = NonNull::new(self.0.head.block.load(Relaxed)) {

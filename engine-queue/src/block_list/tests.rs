@@ -1,11 +1,13 @@
 //! The arithmetic of the indices.
 
-use super::block::CAP;
 use super::index::{Index, Next, Word};
 use super::{Attempt, BlockList, live};
 
+const CAP: usize = 31;
+type List = BlockList<usize, CAP>;
+
 /// The index of the `n`th slot of the list, counted from `start`.
-fn nth(start: Index, n: usize) -> Index {
+fn nth(start: Index<CAP>, n: usize) -> Index<CAP> {
     let mut index = start;
     for _ in 0..n {
         index = index.advanced(1);
@@ -17,7 +19,7 @@ fn nth(start: Index, n: usize) -> Index {
 }
 
 /// The first slots of the list, and the last before the index wraps.
-fn starts() -> [Index; 2] {
+fn starts() -> [Index<CAP>; 2] {
     // Two blocks before the end.
     let last = Index(!0 - (4 * (CAP + 1) - 1) as Word).with_next(Next::NotSeen);
     assert_eq!(last.offset(), 0);
@@ -55,7 +57,7 @@ fn items_are_counted_during_a_block_change() {
 
 #[test]
 fn the_bit_is_kept_out_of_the_position() {
-    let head = Index::START.advanced(3).with_next(Next::Seen);
+    let head: Index<CAP> = Index::START.advanced(3).with_next(Next::Seen);
     assert_eq!(head.next(), Next::Seen);
     assert_eq!(head.advanced(2).next(), Next::Seen);
     assert_eq!(head.advanced(2).offset(), 5);
@@ -72,7 +74,7 @@ fn the_bit_is_kept_out_of_the_position() {
 }
 
 /// As many as the blocks that `changes` changes leave behind.
-fn pop_blocks(list: &BlockList<usize>, changes: usize) {
+fn pop_blocks(list: &List, changes: usize) {
     for item in 0..changes * CAP {
         list.push(item).unwrap();
         list.pop().unwrap();
@@ -83,7 +85,7 @@ fn pop_blocks(list: &BlockList<usize>, changes: usize) {
 #[test]
 fn a_stopped_popper_holds_one_block() {
     let before = live::count();
-    let list = BlockList::new();
+    let list = List::new();
     list.push(0).unwrap();
     let Attempt::Claimed(stopped) = list.claim(0, |_, _| 1) else {
         panic!("there is an item");
@@ -108,7 +110,7 @@ fn a_stopped_popper_holds_one_block() {
 #[test]
 fn the_list_frees_what_it_holds() {
     let before = live::count();
-    let list = BlockList::new();
+    let list = List::new();
     for _ in 0..3 {
         list.push(0).unwrap();
         let Attempt::Claimed(claim) = list.claim(0, |_, _| 1) else {

@@ -2,13 +2,19 @@
 
 use core::fmt;
 
-use super::{Destination, Steal};
-use crate::block_list::{Attempt, BLOCK, BlockList, Next};
+use engine_atomic::sync::pick;
+
+use super::{Destination, MAX_BATCH, Steal};
+
+use crate::block_list::{Attempt, BlockList, Next};
 
 #[cfg(test)]
 mod model;
 #[cfg(all(test, not(any(engine_loom, engine_shuttle))))]
 mod tests;
+
+/// Slots of a block.
+const BLOCK: usize = pick(63, 3);
 
 /// An unbounded queue that any thread pushes to and workers steal from, one item
 /// or a batch at a time.
@@ -38,8 +44,8 @@ mod tests;
 /// - **Order**: strictly first in, first out, batches included: the owner of the
 ///   destination pops a batch oldest item first, also when it pops the newest otherwise.
 /// - **Batches**: the older half, rounded up, when everything lies in one block of
-///   31 items, and otherwise what is left of the oldest block; never more than the
-///   destination has room for. Room is asked for, or made, *before* the claim.
+///   63 items, and otherwise what is left of the oldest block; at most 32 without a limit of
+///   the caller's, beside one that is returned, and never more than the destination has room for. Room is asked for, or made, *before* the claim.
 /// - **Progress, allocation, memory order, unwinding**: those of
 ///   [`SegQueue`](crate::SegQueue), which has the same core; but where that tries
 ///   again, a steal answers [`Steal::Retry`]: after a lost race, and while another
@@ -57,7 +63,7 @@ mod tests;
 /// (`deque/injector/model.rs`); fuzzing against `VecDeque`; ThreadSanitizer
 /// (`examples/tsan_queue.rs`).
 pub struct Injector<T> {
-    list: BlockList<T>,
+    list: BlockList<T, BLOCK>,
 }
 
 impl<T> Injector<T> {
@@ -101,7 +107,7 @@ impl<T> Injector<T> {
     /// `Empty` also when a [`bounded`](crate::deque::bounded) `dest` is full: then nothing can be moved, and trying again
     /// does not help.
     pub fn steal_batch(&self, dest: &impl Destination<T>) -> Steal<()> {
-        self.steal_batch_with_limit(dest, BLOCK)
+        self.steal_batch_with_limit(dest, MAX_BATCH)
     }
 
     /// As [`steal_batch`](Self::steal_batch), but at most `limit` items.
@@ -134,7 +140,8 @@ impl<T> Injector<T> {
 
     /// Takes the oldest item and moves the rest of a batch to `dest`, in its order.
     pub fn steal_batch_and_pop(&self, dest: &impl Destination<T>) -> Steal<T> {
-        self.steal_batch_with_limit_and_pop(dest, BLOCK)
+        // One more, which does not go to `dest`.
+        self.steal_batch_with_limit_and_pop(dest, MAX_BATCH + 1)
     }
 
     /// As [`steal_batch_and_pop`](Self::steal_batch_and_pop), but at most `limit`

@@ -4,8 +4,7 @@
 use std::vec::Vec;
 use std::{format, iter};
 
-use super::Injector;
-use crate::block_list::BLOCK;
+use super::{BLOCK, Injector};
 use crate::deque::Steal;
 use crate::deque::bounded::Worker;
 
@@ -52,11 +51,17 @@ fn a_batch_is_the_rest_of_a_block_that_is_not_the_last() {
     for item in 0..4 {
         assert_eq!(injector.steal(), Steal::Success(item));
     }
+    // 32 at most, and one more if that is returned.
     assert_eq!(injector.steal_batch(&worker), Steal::Success(()));
-    assert_eq!(drain(&worker), (4..BLOCK).collect::<Vec<_>>());
-    assert_eq!(injector.steal_batch_and_pop(&worker), Steal::Success(BLOCK));
-    assert_eq!(injector.len(), 0);
-    assert_eq!(drain(&worker), (BLOCK + 1..2 * BLOCK).collect::<Vec<_>>());
+    assert_eq!(drain(&worker), (4..36).collect::<Vec<_>>());
+    assert_eq!(injector.steal_batch_and_pop(&worker), Steal::Success(36));
+    assert_eq!(drain(&worker), (37..BLOCK).collect::<Vec<_>>());
+    assert_eq!(injector.steal_batch_and_pop(&worker), Steal::Success(63));
+    assert_eq!(drain(&worker), (64..96).collect::<Vec<_>>());
+    // A limit of the caller's may be higher.
+    let all = injector.steal_batch_with_limit(&worker, 100);
+    assert_eq!((all, injector.len()), (Steal::Success(()), 0));
+    assert_eq!(drain(&worker), (96..2 * BLOCK).collect::<Vec<_>>());
 }
 
 #[test]
