@@ -5,6 +5,7 @@
 //! so, shape by shape, beside the [limit](Costs) that the hardware sets.
 
 mod account;
+mod blocking;
 mod channels;
 mod contestants;
 mod costs;
@@ -17,7 +18,7 @@ mod rings;
 mod shape;
 mod work;
 
-pub use contestants::{bounded, lanes, spsc, unbounded};
+pub use contestants::{blocking, bounded, lanes, spsc, unbounded};
 pub use costs::{Claims, Costs};
 pub use entry::{Entry, Set};
 pub use queue::{BATCH, Pop, Push, Queue};

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `bounded 1024`, `bounded 16` | `ArrayQueue` beside bounded peers, with so much room |
 //! | `unbounded` | `SegQueue` and `LaneQueue` beside unbounded peers |
+//! | `blocking 1024`, `blocking 16` | `Waitable<ArrayQueue>` beside bounded channels, by the calls that wait |
 //!
 //! A table for each set and shape: see [`benches::queues::Shape`] and the README.
 
@@ -19,5 +20,8 @@ fn main() {
         queues::bounded(capacity).run(&report);
     }
     queues::unbounded().run(&report);
+    for capacity in [1_024, 16] {
+        queues::blocking(capacity).run(&report);
+    }
     report.finish();
 }

@@ -2,6 +2,7 @@
 
 use engine_queue::{ArrayQueue, LaneQueue, SegQueue};
 
+use super::blocking as waits;
 use super::channels::{Crossbeam, CrossfireArray, CrossfireList, Flume, Kanal};
 use super::engine::Fixed;
 use super::moodycamel::Moodycamel;
@@ -53,6 +54,24 @@ pub fn unbounded() -> Set {
         claims: Claims::Rmw,
         entries,
         shapes: shapes(None),
+    }
+}
+
+/// `Waitable<ArrayQueue>` beside bounded channels, all by the calls that wait.
+pub fn blocking(capacity: usize) -> Set {
+    let shapes = shapes(Some(capacity)).into_iter();
+    let shapes = shapes.filter(|shape| shape.threads != Threads::One && shape.work == Work::Singly);
+    Set {
+        title: format!("blocking {capacity}"),
+        claims: Claims::Rmw,
+        entries: vec![
+            Entry::waiting_peer::<waits::Crossbeam>("crossbeam-channel"),
+            Entry::waiting_peer::<waits::Crossfire>("crossfire"),
+            Entry::waiting_peer::<waits::Kanal>("kanal"),
+            Entry::waiting_peer::<waits::Flume>("flume"),
+            Entry::waiting_own::<waits::Engine>("engine Waitable<ArrayQueue>"),
+        ],
+        shapes: shapes.collect(),
     }
 }
 

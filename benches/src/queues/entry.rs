@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::blocking::{self, Channel};
 use super::work::turn;
 use super::{Claims, Costs, Queue, Shape, Threads, Work, engine};
 use crate::runner::{Format, can_pin};
@@ -38,6 +39,23 @@ impl Entry {
         Self {
             side: Side::Yardstick,
             ..Self::peer::<Q>(name)
+        }
+    }
+
+    /// A peer, by the calls that wait.
+    pub(super) fn waiting_peer<C: Channel>(name: &'static str) -> Self {
+        Self {
+            name,
+            turn: blocking::turn::<C>,
+            side: Side::Peer,
+        }
+    }
+
+    /// One of ours, by the calls that wait.
+    pub(super) fn waiting_own<C: Channel>(name: &'static str) -> Self {
+        Self {
+            side: Side::Own(|_| None),
+            ..Self::waiting_peer::<C>(name)
         }
     }
 

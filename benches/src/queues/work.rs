@@ -101,7 +101,8 @@ fn finish<P, C: Pop>((producers, mut consumers): Ends<P, C>) {
     settle(&pushed, &received);
 }
 
-fn go(threads: Threads, duration: Duration, parts: Vec<Part<'_>>) -> Turn {
+/// Starts the parts where the shape wants them.
+pub(super) fn go(threads: Threads, duration: Duration, parts: Vec<Part<'_>>) -> Turn {
     match threads {
         Threads::Pinned(_) => on_one_processor(|| for_duration(duration, parts)),
         _ => for_duration(duration, parts),

@@ -33,14 +33,13 @@ impl Table {
         self.rows.iter().any(|row| !row.of_way.is_empty())
     }
 
-    /// The fastest of the peers: by its median, over all rounds.
+    /// The fastest of the peers: by its median over all rounds.
     pub fn best_peer(&self) -> Option<&Row> {
+        let speed =
+            |row: &Row| summary(&self.unit.speeds(&row.values, &vec![1.0; row.values.len()])).0;
         (self.rows.iter())
             .filter(|row| row.role == Role::Peer)
-            .max_by(|a, b| {
-                let speed = |row: &Row| summary(&row.ratios).0;
-                speed(a).total_cmp(&speed(b))
-            })
+            .max_by(|a, b| speed(a).total_cmp(&speed(b)))
     }
 }
 
@@ -131,7 +130,31 @@ pub fn summary(values: &[f64]) -> (f64, f64, f64) {
 
 #[cfg(test)]
 mod tests {
-    use super::summary;
+    use super::*;
+
+    #[test]
+    fn the_best_peer_is_the_one_with_the_best_median() {
+        let row = |name: &str, role, values: [f64; 3]| Row {
+            values: values.to_vec(),
+            ..Row::new(name, role)
+        };
+        let table = |unit| Table {
+            title: String::new(),
+            unit,
+            baseline: 0,
+            fairness: false,
+            limits: Vec::new(),
+            rows: vec![
+                row("more", Role::Peer, [1.0, 3.0, 9.0]),
+                row("less", Role::Peer, [2.0, 2.0, 2.0]),
+                row("lock", Role::Yardstick, [0.5, 50.0, 50.0]),
+                row("ours", Role::Own { target: None }, [1.0, 50.0, 50.0]),
+            ],
+        };
+        let best = |unit| table(unit).best_peer().map(|row| row.name.clone());
+        assert_eq!(best(Unit::Mops).as_deref(), Some("more"));
+        assert_eq!(best(Unit::Nanoseconds).as_deref(), Some("less"));
+    }
 
     #[test]
     fn summaries() {
