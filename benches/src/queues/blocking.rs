@@ -194,8 +194,8 @@ mod tests {
         };
         let turns = [turn::<Engine>, turn::<Crossbeam>, turn::<Kanal>];
         for turn in turns {
-            let turn = turn(&shape, Duration::from_millis(3));
-            assert!(turn.operations > 0);
+            // On a busy machine no producer may have run before the turn is over.
+            while turn(&shape, Duration::from_millis(3)).operations == 0 {}
         }
     }
 }
