@@ -7,6 +7,7 @@
 //! measured in that same run. See the README.
 
 pub mod limits;
+pub mod queues;
 pub mod report;
 pub mod runner;
 

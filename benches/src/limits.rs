@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use engine_atomic::{CachePadded, fence as engine_fence, futex};
 use hdrhistogram::Histogram;
 
-use crate::runner::nanoseconds;
+use crate::runner::{can_pin, nanoseconds, on_one_processor};
 
 /// The limits of this machine, in nanoseconds. Each of the fixed costs is the best
 /// of a number of windows: whatever interrupts a window only adds.
@@ -27,6 +27,9 @@ pub struct Limits {
     /// A cache line there and back between two threads; `None` on a single
     /// processor.
     pub round_trip: Option<f64>,
+    /// From one thread to another on the same processor, by yielding; `None` where threads
+    /// cannot be kept on one.
+    pub hand_over: Option<f64>,
     /// `engine_atomic::fence::heavy`.
     pub heavy_fence: f64,
     /// The wake call while nobody sleeps.
@@ -43,14 +46,14 @@ const WINDOWS: usize = 20;
 impl Limits {
     /// Measures; takes about a tenth of a second on an idle machine.
     pub fn measure() -> Self {
+        // Hidden: stores that nobody reads would be left out.
         let word = CachePadded::new(AtomicU64::new(0));
+        let word = hint::black_box(&word);
         let (wake, woken) = wakes(300);
         Self {
-            // Relaxed, here and below: one thread; what is measured is the operation.
-            rmw: best(10_000, || {
-                word.fetch_add(1, Relaxed);
-            }),
+            rmw: rmw(),
             store_and_fence: best(10_000, || {
+                // Relaxed: one thread; what is measured is the operation.
                 word.store(1, Relaxed);
                 // SeqCst: pairs with nothing; its price is the question.
                 fence(SeqCst);
@@ -60,6 +63,7 @@ impl Limits {
                 hint::black_box(Instant::now());
             }),
             round_trip: round_trip(),
+            hand_over: hand_over(),
             heavy_fence: best(200, engine_fence::heavy),
             idle_wake: {
                 let word = AtomicU32::new(0);
@@ -86,22 +90,40 @@ fn best(times: u32, mut operation: impl FnMut()) -> f64 {
         .fold(f64::INFINITY, f64::min)
 }
 
-/// Two threads hand a word back and forth, spinning.
-fn round_trip() -> Option<f64> {
-    const TIMES: u64 = 2_000;
-    if thread::available_parallelism().map_or(1, usize::from) < 2 {
-        return None;
-    }
+/// A `fetch_add` on a line that this core owns.
+pub(crate) fn rmw() -> f64 {
+    let word = CachePadded::new(AtomicU64::new(0));
+    let word = hint::black_box(&word);
+    best(10_000, || {
+        // Relaxed: one thread; what is measured is the operation.
+        word.fetch_add(1, Relaxed);
+    })
+}
+
+/// A cache line there and back between two threads, which spin.
+pub(crate) fn round_trip() -> Option<f64> {
+    let processors = thread::available_parallelism().map_or(1, usize::from);
+    (processors >= 2).then(|| back_and_forth(2_000, hint::spin_loop))
+}
+
+/// From one thread to another on the same processor, both of which yield.
+pub(crate) fn hand_over() -> Option<f64> {
+    can_pin().then(|| on_one_processor(|| back_and_forth(50, thread::yield_now)) / 2.0)
+}
+
+/// Two threads hand a word back and forth; the least nanoseconds for that among the windows
+/// of `times` each.
+fn back_and_forth(times: u64, wait: impl Fn() + Sync) -> f64 {
     let ball = CachePadded::new(AtomicU64::new(0));
     // A partner that is not running makes a window as long as a time slice.
-    let all = TIMES * WINDOWS as u64;
-    Some(thread::scope(|s| {
+    let all = times * WINDOWS as u64;
+    thread::scope(|s| {
         s.spawn(|| {
             for turn in 0..all {
                 // Acquire, and Release below: as a queue or a lock would hand data over.
                 // Each pairs with the other thread's.
                 while ball.load(Acquire) != 2 * turn + 1 {
-                    hint::spin_loop();
+                    wait();
                 }
                 ball.store(2 * turn + 2, Release);
             }
@@ -110,17 +132,17 @@ fn round_trip() -> Option<f64> {
         (0..WINDOWS)
             .map(|_| {
                 let start = Instant::now();
-                for _ in 0..TIMES {
+                for _ in 0..times {
                     ball.store(2 * turn + 1, Release);
                     while ball.load(Acquire) != 2 * turn + 2 {
-                        hint::spin_loop();
+                        wait();
                     }
                     turn += 1;
                 }
-                start.elapsed().as_secs_f64() * 1e9 / TIMES as f64
+                start.elapsed().as_secs_f64() * 1e9 / times as f64
             })
             .fold(f64::INFINITY, f64::min)
-    }))
+    })
 }
 
 /// Wakes a sleeping thread `times` times: how long the call takes, and how long
@@ -184,6 +206,9 @@ impl fmt::Display for Limits {
         match self.round_trip {
             Some(round_trip) => write!(f, "cache-line round trip {round_trip:.0} ns, ")?,
             None => write!(f, "cache-line round trip not measured (one processor), ")?,
+        }
+        if let Some(hand_over) = self.hand_over {
+            write!(f, "hand-over on one processor {hand_over:.0} ns, ")?;
         }
         let micros = |histogram: &Histogram<u64>, quantile: f64| {
             histogram.value_at_quantile(quantile) as f64 / 1e3

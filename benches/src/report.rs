@@ -1,5 +1,6 @@
 //! Prints tables, with the machine and its limits around them.
 
+use std::cell::RefCell;
 use std::fmt::Write as _;
 
 use clap::Parser as _;
@@ -7,10 +8,14 @@ use clap::Parser as _;
 use crate::limits::Limits;
 use crate::runner::{Contest, Format, Options, Row, Table, summary};
 
-/// A run of a benchmark binary: the machine and its limits, the tables, and the
-/// limits again, so that a machine that changed meanwhile shows.
+mod ratios;
+
+/// A run of a benchmark binary: the machine and its limits, the tables, the limits again,
+/// so that a machine that changed meanwhile shows, and the ratios of all tables that have
+/// contestants of ours marked as such.
 pub struct Report {
     options: Options,
+    tables: RefCell<Vec<Table>>,
 }
 
 impl Report {
@@ -24,7 +29,10 @@ impl Report {
             }
             Format::Csv => println!("table,contestant,round,unit,value"),
         }
-        Self { options }
+        Self {
+            options,
+            tables: RefCell::default(),
+        }
     }
 
     /// What the command line says.
@@ -40,13 +48,15 @@ impl Report {
                 Format::Markdown => println!("{}", markdown(&table)),
                 Format::Csv => print!("{}", csv(&table)),
             }
+            self.tables.borrow_mut().push(table);
         }
     }
 
-    /// Prints the limits again.
+    /// Prints the limits again, and the ratios.
     pub fn finish(self) {
         if self.options.format == Format::Markdown {
             println!("Limits after: {}", Limits::measure());
+            print!("{}", ratios::markdown(&self.tables.into_inner()));
         }
     }
 }
@@ -79,6 +89,12 @@ fn markdown(table: &Table) -> String {
         "max",
         "speed ratio (min..max)",
     ];
+    if !table.limits.is_empty() {
+        head.push("of the limit");
+    }
+    if table.has_ways() {
+        head.push("to its other way (min..max)");
+    }
     if table.fairness {
         head.push("least/most share");
     }
@@ -87,26 +103,42 @@ fn markdown(table: &Table) -> String {
     }
     line(&mut out, head.iter().map(|&cell| cell.to_owned()));
     line(&mut out, head.iter().map(|_| "---".to_owned()));
-    for row in &table.rows {
-        line(&mut out, cells(table, row));
+    for (place, row) in table.rows.iter().enumerate() {
+        line(&mut out, cells(table, row, place == table.baseline));
+    }
+    if !table.limits.is_empty() {
+        let (median, min, max) = summary(&table.limits);
+        let limit = [
+            "hardware limit".to_owned(),
+            number(median),
+            number(min),
+            number(max),
+        ];
+        let rest = std::iter::repeat_n(String::new(), head.len() - limit.len());
+        line(&mut out, limit.into_iter().chain(rest));
     }
     out
 }
 
-fn cells(table: &Table, row: &Row) -> impl Iterator<Item = String> {
+fn cells(table: &Table, row: &Row, baseline: bool) -> impl Iterator<Item = String> {
     let (median, min, max) = summary(&row.values);
-    let (ratio, low, high) = summary(&row.ratios);
     let mut cells = vec![
         row.name.clone(),
         number(median),
         number(min),
         number(max),
-        if row.name == table.baseline {
+        if baseline {
             "1 (baseline)".to_owned()
         } else {
-            format!("{ratio:.2} ({low:.2}..{high:.2})")
+            ratio(&row.ratios)
         },
     ];
+    if !table.limits.is_empty() {
+        cells.push(format!("{:.2}", summary(&row.of_limit).0));
+    }
+    if table.has_ways() {
+        cells.push(ratio(&row.of_way));
+    }
     if table.fairness {
         cells.push(format!("{:.2}", summary(&row.fairness).0));
     }
@@ -121,6 +153,15 @@ fn cells(table: &Table, row: &Row) -> impl Iterator<Item = String> {
         }
     }
     cells.into_iter()
+}
+
+/// Median, smallest and largest of what was measured; nothing of nothing.
+fn ratio(ratios: &[f64]) -> String {
+    if ratios.is_empty() {
+        return String::new();
+    }
+    let (median, low, high) = summary(ratios);
+    format!("{median:.2} ({low:.2}..{high:.2})")
 }
 
 fn line(out: &mut String, cells: impl Iterator<Item = String>) {
@@ -142,13 +183,14 @@ fn number(value: f64) -> String {
 
 fn csv(table: &Table) -> String {
     let mut out = String::new();
-    for row in &table.rows {
-        for (round, value) in row.values.iter().enumerate() {
+    let limit = (!table.limits.is_empty()).then_some(("hardware limit", &table.limits));
+    let rows = (table.rows.iter()).map(|row| (row.name.as_str(), &row.values));
+    for (name, values) in rows.chain(limit) {
+        for (round, value) in values.iter().enumerate() {
             writeln!(
                 out,
-                "\"{}\",\"{}\",{round},{},{value}",
+                "\"{}\",\"{name}\",{round},{},{value}",
                 table.title,
-                row.name,
                 table.unit.name()
             )
             .expect("a String takes everything");
@@ -206,5 +248,36 @@ mod tests {
         let text = csv(&table());
         assert_eq!(text.lines().count(), 4);
         assert_eq!(text.lines().next(), Some("\"two\",\"base\",0,Mops/s,10"));
+    }
+
+    #[test]
+    fn limit_and_other_way_have_columns() {
+        let turn = |operations| {
+            move || Turn {
+                operations,
+                elapsed: Duration::from_micros(100),
+                latencies: None,
+                shares: vec![operations],
+            }
+        };
+        let table = Contest::new("ways", Unit::Mops)
+            .add("base", turn(1_000))
+            .beside("slowly", turn(500))
+            .limit(|| 40.0)
+            .run(1);
+        let text = markdown(&table);
+        let lines: Vec<_> = text.lines().filter(|line| line.starts_with('|')).collect();
+        assert_eq!(
+            lines[2..],
+            [
+                "| base | 10.0 | 10.0 | 10.0 | 1 (baseline) | 0.25 | 2.00 (2.00..2.00) |",
+                "| base, slowly | 5.00 | 5.00 | 5.00 | 0.50 (0.50..0.50) | 0.12 |  |",
+                "| hardware limit | 40.0 | 40.0 | 40.0 |  |  |  |",
+            ]
+        );
+        assert_eq!(
+            csv(&table).lines().last(),
+            Some("\"ways\",\"hardware limit\",0,Mops/s,40")
+        );
     }
 }

@@ -7,6 +7,7 @@
 mod contest;
 mod group;
 mod options;
+mod pin;
 mod table;
 mod turn;
 mod unit;
@@ -14,6 +15,7 @@ mod unit;
 pub use contest::Contest;
 pub use group::{Done, Part, Signal, alone, for_duration, to_the_end};
 pub use options::{Format, Options};
-pub use table::{Row, Table, summary};
+pub use pin::{can_pin, on_one_processor};
+pub use table::{Role, Row, Table, summary};
 pub use turn::{Turn, nanoseconds};
 pub use unit::Unit;

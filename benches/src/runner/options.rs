@@ -13,9 +13,9 @@ pub struct Options {
     /// Length of a turn in milliseconds.
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
     pub millis: u64,
-    /// Only tables whose title contains this.
+    /// Only tables whose title contains this; given more than once, any of these.
     #[arg(long)]
-    pub only: Option<String>,
+    pub only: Vec<String>,
     /// `markdown` for people; `csv` has one line for each turn.
     #[arg(long, value_enum, default_value_t = Format::Markdown)]
     pub format: Format,
@@ -29,7 +29,7 @@ impl Options {
 
     /// Whether the table with this title was asked for.
     pub fn wants(&self, title: &str) -> bool {
-        self.only.as_deref().is_none_or(|only| title.contains(only))
+        self.only.is_empty() || self.only.iter().any(|only| title.contains(only))
     }
 }
 

@@ -29,8 +29,16 @@ impl Unit {
         }
     }
 
+    /// How many times as fast `values` are as those of `others`: round by round, because the
+    /// machine drifts between rounds.
+    pub fn speeds(self, values: &[f64], others: &[f64]) -> Vec<f64> {
+        (values.iter().zip(others))
+            .map(|(&value, &other)| self.speed(value, other))
+            .collect()
+    }
+
     /// How many times as fast `value` is as `baseline`.
-    pub(super) fn speed(self, value: f64, baseline: f64) -> f64 {
+    fn speed(self, value: f64, baseline: f64) -> f64 {
         match self {
             Self::Mops => value / baseline,
             Self::Nanoseconds => baseline / value,
