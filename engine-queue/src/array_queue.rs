@@ -1,6 +1,9 @@
 //! A bounded queue.
 
 mod batch;
+mod course;
+mod patience;
+mod prefetch;
 mod ring;
 
 use alloc::vec::Vec;

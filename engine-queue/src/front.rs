@@ -31,6 +31,16 @@ impl<'a, T> Front<'a, T> {
     pub(crate) fn left(&self) -> usize {
         self.len - self.taken
     }
+
+    /// Takes the next `count` items at once: they lie there, and are the caller's.
+    #[inline]
+    pub(crate) fn take_out(&mut self, count: usize) -> *const T {
+        assert!(count <= self.left(), "there are not so many");
+        // SAFETY: at or below the old length, so within the allocation.
+        let items = unsafe { self.items.as_ptr().add(self.taken) };
+        self.taken += count;
+        items
+    }
 }
 
 impl<T> Iterator for Front<'_, T> {

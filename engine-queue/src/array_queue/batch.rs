@@ -8,7 +8,8 @@ use alloc::vec::Vec;
 
 use engine_atomic::sync::atomic::{Ordering::*, fence};
 
-use super::ring::Ring;
+use super::patience::Waited;
+use super::ring::{Ring, Slot};
 use crate::PushError;
 use crate::front::Front;
 use crate::lost_race::LostRaces;
@@ -23,28 +24,43 @@ impl<T> Ring<T> {
     pub(super) fn push_batch(&self, items: &mut Vec<T>) -> Result<(), PushError<()>> {
         let mut items = Front::new(items);
         let mut races = LostRaces::new();
+        let mut waited = Waited::NotYet;
         while items.left() != 0 {
-            // Relaxed: where to look. The CAS verifies it.
-            let tail = self.tail.stamp.load(Relaxed);
+            let (tail, _) = self.at_tail();
             if self.is_marked(tail) {
                 return Err(PushError::Closed(()));
             }
             let ready = self.ready(tail, items.left(), 0);
             if ready == 0 {
+                if self.tail.patience.again(tail, &mut waited) {
+                    continue;
+                }
                 // SeqCst: "full" must not come from an old value; as in `push_contended`.
                 fence(SeqCst);
                 if self.is_full_at(tail) {
                     return Err(PushError::Full(()));
                 }
                 races.wait_for_other();
-            } else if self.claim(&self.tail, tail, ready, &mut races) {
-                for (n, item) in items.by_ref().take(ready).enumerate() {
-                    // SAFETY: `ready` saw the stamp that says empty, and the CAS gave us
-                    // the slot. No code of the user's runs here.
-                    unsafe { self.fill(self.after(tail, n), item) };
+                continue;
+            }
+            match self.claim(&self.tail, tail, self.course.after(tail, ready)) {
+                Ok(_) => {
+                    self.tail.won(tail, &races, waited);
+                    let mut item = items.take_out(ready);
+                    self.each(tail, ready, |at, slot| {
+                        // SAFETY: one of the `ready` ones, each read once.
+                        let next = unsafe { item.read() };
+                        // SAFETY: within them, or one past the last.
+                        item = unsafe { item.add(1) };
+                        // SAFETY: `ready` saw the stamp that says empty, and the CAS gave us
+                        // the slot. No code of the user's runs here.
+                        unsafe { slot.fill(at, next) };
+                    });
                 }
-            } else {
-                races.wait(&self.tail.stamp);
+                Err(now) => {
+                    races.lost(tail, now);
+                    races.wait(&self.tail.stamp);
+                }
             }
         }
         Ok(())
@@ -53,16 +69,22 @@ impl<T> Ring<T> {
     /// Moves up to `max` of the oldest items to the end of `into`; how many.
     pub(super) fn pop_batch(&self, into: &mut Vec<T>, max: usize) -> usize {
         let mut races = LostRaces::new();
+        let mut waited = Waited::NotYet;
         let mut popped = 0;
         while popped < max {
-            // Relaxed: where to look. The CAS verifies it.
-            let head = self.head.stamp.load(Relaxed);
+            let (head, _) = self.at_head();
             let ready = self.ready(head, max - popped, 1);
             if ready == 0 {
+                // Some items are an answer as well: then nobody is waited for.
+                if popped != 0 {
+                    break;
+                }
+                if self.head.patience.again(head, &mut waited) {
+                    continue;
+                }
                 // SeqCst: "empty" must not come from an old value; as in `pop_contended`.
                 fence(SeqCst);
-                // Some items are an answer as well: then nobody is waited for.
-                if popped != 0 || self.is_empty_at(head) {
+                if self.is_empty_at(head) {
                     break;
                 }
                 races.wait_for_other();
@@ -70,22 +92,28 @@ impl<T> Ring<T> {
             }
             // Before the claim: it may fail, and the allocator is the user's.
             into.reserve(ready);
-            if self.claim(&self.head, head, ready, &mut races) {
-                let len = into.len();
-                for n in 0..ready {
-                    // SAFETY: `ready` saw the stamp that says that there is an item, and
-                    // the CAS gave us the slot.
-                    let item = unsafe { self.empty(self.after(head, n)) };
-                    // SAFETY: within the capacity, by `reserve`.
-                    let place = unsafe { into.as_mut_ptr().add(len + n) };
-                    // SAFETY: in the vector's allocation, and past its length: nobody else's.
-                    unsafe { place.write(item) };
+            match self.claim(&self.head, head, self.course.after(head, ready)) {
+                Ok(_) => {
+                    self.head.won(head, &races, waited);
+                    let len = into.len();
+                    let mut place = into.spare_capacity_mut().as_mut_ptr();
+                    self.each(head, ready, |at, slot| {
+                        // SAFETY: `ready` saw the stamp that says that there is an item, and
+                        // the CAS gave us the slot.
+                        let item = unsafe { slot.empty(at, self.course) };
+                        // SAFETY: within the capacity, by `reserve`.
+                        unsafe { (*place).write(item) };
+                        // SAFETY: as above, or one past the last.
+                        place = unsafe { place.add(1) };
+                    });
+                    // SAFETY: (1) within the capacity; (2) initialised just now.
+                    unsafe { into.set_len(len + ready) };
+                    popped += ready;
                 }
-                // SAFETY: (1) within the capacity; (2) initialised just now.
-                unsafe { into.set_len(len + ready) };
-                popped += ready;
-            } else {
-                races.wait(&self.head.stamp);
+                Err(now) => {
+                    races.lost(head, now);
+                    races.wait(&self.head.stamp);
+                }
             }
         }
         popped
@@ -94,12 +122,29 @@ impl<T> Ring<T> {
     /// How many slots from `at` on, up to `wanted`, have their stamp in this round, plus
     /// `written`: 0 looks for empty slots, 1 for items.
     fn ready(&self, at: Word, wanted: usize, written: Word) -> usize {
-        let wanted = wanted.min(self.capacity());
-        (0..wanted)
-            .take_while(|&n| {
-                let at = self.after(at, n);
-                self.stamp(at) == at.wrapping_add(written)
-            })
-            .count()
+        let mut ready = 0;
+        for (at, slots) in self.runs(at, wanted.min(self.capacity())) {
+            let mut stamp = at.wrapping_add(written);
+            for slot in slots {
+                if slot.stamp() != stamp {
+                    return ready;
+                }
+                stamp = stamp.wrapping_add(1);
+                ready += 1;
+            }
+        }
+        ready
+    }
+
+    /// Each of the `count` slots from `at` on, with its stamp in this round.
+    #[inline]
+    fn each(&self, at: Word, count: usize, mut each: impl FnMut(Word, &Slot<T>)) {
+        for (at, slots) in self.runs(at, count) {
+            let mut stamp = at;
+            for slot in slots {
+                each(stamp, slot);
+                stamp = stamp.wrapping_add(1);
+            }
+        }
     }
 }
