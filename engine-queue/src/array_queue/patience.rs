@@ -53,7 +53,6 @@ impl Patience {
     /// The end at `at` can do nothing now. Whether to look again, after a wait.
     pub(super) fn again(&self, at: Word, waited: &mut Waited) -> bool {
         let again = match *waited {
-            _ if MODEL => false,
             Waited::NotYet => self.allows(at),
             Waited::Once => {
                 self.wasted(at);
@@ -77,9 +76,11 @@ impl Patience {
         }
     }
 
-    fn allows(&self, at: Word) -> bool {
+    /// Whether a wait may be tried.
+    #[inline]
+    pub(super) fn allows(&self, at: Word) -> bool {
         // Relaxed, here and below: a guess, which orders nothing.
-        at.wrapping_sub(self.from.load(Relaxed)).cast_signed() >= 0
+        !MODEL && at.wrapping_sub(self.from.load(Relaxed)).cast_signed() >= 0
     }
 
     fn wasted(&self, at: Word) {

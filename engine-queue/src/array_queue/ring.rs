@@ -33,6 +33,18 @@ pub(super) struct Slot<T> {
 }
 
 impl<T> Slot<T> {
+    /// So many slots on, two lines away, is what the next operations will need.
+    const AHEAD: usize = 2 * CACHE_LINE / size_of::<Self>() + 1;
+
+    /// Asks for the slot that an end, which stands here at `at`, will come to soon.
+    #[inline]
+    fn prefetch_after(&self, course: Course, at: Word) {
+        // Not over the end of the ring: once a round two lines come late.
+        if course.index(at) + Self::AHEAD <= course.last() {
+            prefetch::for_writing((&raw const *self).wrapping_add(Self::AHEAD));
+        }
+    }
+
     #[inline]
     pub(super) fn stamp(&self) -> Word {
         // Acquire: a popper receives the item, and a pusher the end of the last read;
@@ -117,9 +129,6 @@ unsafe impl<T: Send> Send for Ring<T> {}
 unsafe impl<T: Send> Sync for Ring<T> {}
 
 impl<T> Ring<T> {
-    /// So many slots on, two lines away, is what the next operations will need.
-    const AHEAD: usize = (2 * CACHE_LINE / size_of::<Slot<T>>()) + 1;
-
     pub(super) fn new(capacity: usize, first_lap: Word) -> Self {
         assert!(capacity != 0, "capacity must be non-zero");
         let course = Course::new(capacity)
@@ -278,7 +287,7 @@ impl<T> Ring<T> {
         if slot.stamp() == tail {
             match self.claim(&self.tail, tail, course.next(tail)) {
                 Ok(_) => {
-                    self.prefetch(course, tail);
+                    slot.prefetch_after(course, tail);
                     // SAFETY: the stamp said empty, and the CAS gave us the slot.
                     unsafe { slot.fill(tail, item) };
                     return Ok(());
@@ -349,15 +358,29 @@ impl<T> Ring<T> {
         if slot.stamp() == head.wrapping_add(1) {
             match self.claim(&self.head, head, course.next(head)) {
                 Ok(_) => {
-                    self.prefetch(course, head);
+                    slot.prefetch_after(course, head);
                     // SAFETY: the stamp said that there is an item, and the CAS gave us the
                     // slot.
                     return Some(unsafe { slot.empty(head, course) });
                 }
                 Err(other) => now = other,
             }
+        } else if self.is_empty_now(head, slot) {
+            return None;
         }
         self.pop_contended((head, now))
+    }
+
+    /// Whether the head, which stands at this slot, has nothing there to wait for: the short
+    /// way to `None`.
+    #[inline(never)]
+    fn is_empty_now(&self, head: Word, slot: &Slot<T>) -> bool {
+        if slot.stamp() != head || self.head.patience.allows(head) {
+            return false;
+        }
+        // SeqCst: as in `pop_contended`.
+        fence(SeqCst);
+        self.is_empty_at(head)
     }
 
     /// The rest of `pop`: the first look or the first CAS did not do. It went from one stamp and
@@ -412,13 +435,6 @@ impl<T> Ring<T> {
             (at, &self.slots[index..index + first]),
             (self.course.after(at, first), &self.slots[..count - first]),
         ]
-    }
-
-    /// Asks for the slot that this end will come to soon.
-    #[inline]
-    fn prefetch(&self, course: Course, at: Word) {
-        let ahead = (course.index(at) + Self::AHEAD).min(course.last());
-        prefetch::for_writing(self.slots.as_ptr().wrapping_add(ahead));
     }
 
     /// Closes the queue; whether this call did it.
