@@ -63,6 +63,9 @@ impl<T> Iterator for Front<'_, T> {
 impl<T> Drop for Front<'_, T> {
     fn drop(&mut self) {
         let left = self.left();
+        if left == 0 {
+            return;
+        }
         let start = self.items.as_mut_ptr();
         // SAFETY: below or at the old length, so within the allocation.
         let rest = unsafe { start.add(self.taken) };

@@ -121,30 +121,56 @@ impl<T> Ring<T> {
 
     /// How many slots from `at` on, up to `wanted`, have their stamp in this round, plus
     /// `written`: 0 looks for empty slots, 1 for items.
-    fn ready(&self, at: Word, wanted: usize, written: Word) -> usize {
+    #[inline(always)]
+    fn ready(&self, mut at: Word, wanted: usize, written: Word) -> usize {
+        let wanted = wanted.min(self.capacity());
         let mut ready = 0;
-        for (at, slots) in self.runs(at, wanted.min(self.capacity())) {
-            let mut stamp = at.wrapping_add(written);
-            for slot in slots {
-                if slot.stamp() != stamp {
-                    return ready;
-                }
-                stamp = stamp.wrapping_add(1);
-                ready += 1;
+        loop {
+            let run = self.run(at, wanted - ready);
+            let leading = leading(run, at.wrapping_add(written));
+            ready += leading;
+            if leading < run.len() || ready == wanted {
+                return ready;
             }
+            // Over the end of the ring.
+            at = self.course.after(at, leading);
         }
-        ready
     }
 
     /// Each of the `count` slots from `at` on, with its stamp in this round.
-    #[inline]
-    fn each(&self, at: Word, count: usize, mut each: impl FnMut(Word, &Slot<T>)) {
-        for (at, slots) in self.runs(at, count) {
+    #[inline(always)]
+    fn each(&self, mut at: Word, count: usize, mut each: impl FnMut(Word, &Slot<T>)) {
+        let mut left = count;
+        loop {
+            let run = self.run(at, left);
             let mut stamp = at;
-            for slot in slots {
+            for slot in run {
                 each(stamp, slot);
                 stamp = stamp.wrapping_add(1);
             }
+            left -= run.len();
+            if left == 0 {
+                return;
+            }
+            // Over the end of the ring.
+            at = self.course.after(at, run.len());
         }
     }
+}
+
+/// How many of the first slots of `run` have the stamps from this one on.
+#[inline]
+fn leading<T>(run: &[Slot<T>], first: Word) -> usize {
+    let is = |slot: &Slot<T>, stamp: Word, n: Word| slot.stamp() == stamp.wrapping_add(n);
+    let (mut leading, mut stamp) = (0, first);
+    // Four at a time: the loop costs more than the look.
+    for [a, b, c, d] in run.as_chunks().0 {
+        if !(is(a, stamp, 0) && is(b, stamp, 1) && is(c, stamp, 2) && is(d, stamp, 3)) {
+            break;
+        }
+        stamp = stamp.wrapping_add(4);
+        leading += 4;
+    }
+    let rest = run[leading..].iter().zip(0..);
+    leading + rest.take_while(|&(slot, n)| is(slot, stamp, n)).count()
 }

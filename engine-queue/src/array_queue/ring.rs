@@ -224,12 +224,10 @@ impl<T> Ring<T> {
             // are on one slot. That claims its item, as a pop does.
             // Relaxed: the fence in `push_contended`, just before, is the release that `claim`
             // needs here. On failure the queue is not full: try to push.
-            let claimed = self.head.stamp.compare_exchange(
-                head,
-                self.course.next(head),
-                Relaxed,
-                Relaxed,
-            );
+            let claimed =
+                self.head
+                    .stamp
+                    .compare_exchange(head, self.course.next(head), Relaxed, Relaxed);
             if claimed.is_err() {
                 return Ok(item);
             }
@@ -425,16 +423,11 @@ impl<T> Ring<T> {
         }
     }
 
-    /// The `count` slots from `at` on, at most one round: those to the end of the ring and
-    /// those from its beginning, each with the stamp of the first one.
+    /// The slots from `at` on, `count` of them or those to the end of the ring.
     #[inline]
-    pub(super) fn runs(&self, at: Word, count: usize) -> [(Word, &[Slot<T>]); 2] {
-        let index = self.course.index(at);
-        let first = count.min(self.capacity() - index);
-        [
-            (at, &self.slots[index..index + first]),
-            (self.course.after(at, first), &self.slots[..count - first]),
-        ]
+    pub(super) fn run(&self, at: Word, count: usize) -> &[Slot<T>] {
+        let run = &self.slots[self.course.index(at)..];
+        &run[..count.min(run.len())]
     }
 
     /// Closes the queue; whether this call did it.
