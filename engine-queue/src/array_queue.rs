@@ -94,7 +94,7 @@ impl<T> ArrayQueue<T> {
     /// # Panics
     ///
     /// If `capacity` is zero ("capacity must be non-zero"), or its slots would not
-    /// fit the address space ("capacity too large"); nothing is allocated then.
+    /// fit the address space ("queue capacity is too large"); nothing is allocated then.
     #[must_use]
     pub fn new(capacity: usize) -> Self {
         Self::starting_at(capacity, 0)
@@ -230,13 +230,13 @@ impl<T> ArrayQueue<T> {
     /// Whether the queue was empty at one moment of the call.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.ring.is_empty()
     }
 
     /// Whether the queue was full at one moment of the call.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.len() == self.capacity()
+        self.ring.is_full()
     }
 
     /// How many items the queue held at one moment of the call.

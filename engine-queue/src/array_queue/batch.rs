@@ -6,8 +6,6 @@
 
 use alloc::vec::Vec;
 
-use engine_atomic::sync::atomic::{Ordering::*, fence};
-
 use super::patience::Waited;
 use super::ring::{Ring, Slot};
 use crate::PushError;
@@ -35,8 +33,6 @@ impl<T> Ring<T> {
                 if self.tail.patience.again(tail, &mut waited) {
                     continue;
                 }
-                // SeqCst: "full" must not come from an old value; as in `push_contended`.
-                fence(SeqCst);
                 if self.is_full_at(tail) {
                     return Err(PushError::Full(()));
                 }
@@ -82,8 +78,6 @@ impl<T> Ring<T> {
                 if self.head.patience.again(head, &mut waited) {
                     continue;
                 }
-                // SeqCst: "empty" must not come from an old value; as in `pop_contended`.
-                fence(SeqCst);
                 if self.is_empty_at(head) {
                     break;
                 }

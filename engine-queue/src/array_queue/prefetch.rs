@@ -13,7 +13,7 @@ pub(super) fn for_writing<T>(place: *const T) {
     unsafe {
         core::arch::asm!(
             "prefetchw [{place}]",
-            place = in(reg) place,
+            place = in(reg) place.addr(),
             options(nomem, nostack, preserves_flags),
         );
     }

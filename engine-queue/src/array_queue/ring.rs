@@ -133,7 +133,7 @@ impl<T> Ring<T> {
         assert!(capacity != 0, "capacity must be non-zero");
         let course = Course::new(capacity)
             .filter(|_| Layout::array::<Slot<T>>(capacity).is_ok())
-            .expect("capacity too large");
+            .expect("queue capacity is too large");
         let start = first_lap.wrapping_mul(course.lap());
         Self {
             head: End::new(start),
@@ -222,12 +222,11 @@ impl<T> Ring<T> {
             let next = self.course.next(tail);
             // { lap, index } -> the next slot's, if the queue is full: head and tail
             // are on one slot. That claims its item, as a pop does.
-            // Relaxed: the fence in `push_contended`, just before, is the release that `claim`
-            // needs here. On failure the queue is not full: try to push.
+            // Release: as in `claim`. Relaxed on failure: the queue is not full, try to push.
             let claimed =
                 self.head
                     .stamp
-                    .compare_exchange(head, self.course.next(head), Relaxed, Relaxed);
+                    .compare_exchange(head, self.course.next(head), Release, Relaxed);
             if claimed.is_err() {
                 return Ok(item);
             }
@@ -256,16 +255,24 @@ impl<T> Ring<T> {
         pushed.err().map(PushError::into_inner)
     }
 
-    /// Whether the head stands one lap behind this `tail`. After a SeqCst fence: see
-    /// `push_contended`.
+    /// Whether the head stands one lap behind this `tail`, whose slot has the item of the lap
+    /// before.
     pub(super) fn is_full_at(&self, tail: Word) -> bool {
+        // "Full" is an answer about other threads' pops, so it must not come from an old
+        // value. Of two SeqCst fences, this one and the one that a thread runs after its pop,
+        // one is first: if theirs, the load after this sees their pop; if ours, whatever they
+        // load after their fence sees what we did before. (`two_queues_are_not_both_full`)
+        fence(SeqCst);
         // Relaxed: ordered by the fence.
         let head = self.head.stamp.load(Relaxed);
         head.wrapping_add(self.course.lap()) == tail
     }
 
-    /// Whether the tail stands at `head`. After a SeqCst fence: see `pop_contended`.
+    /// Whether the tail stands at this `head`, whose slot waits for the item of this lap.
     pub(super) fn is_empty_at(&self, head: Word) -> bool {
+        // SeqCst: `None` must not come from an old value: as in `is_full_at`, with their
+        // push. (`two_queues_are_not_both_empty`)
+        fence(SeqCst);
         // Relaxed: ordered by the fence.
         self.tail.stamp.load(Relaxed) & !self.course.mark() == head
     }
@@ -333,12 +340,6 @@ impl<T> Ring<T> {
                     if self.tail.patience.again(tail, &mut waited) {
                         continue;
                     }
-                    // "Full" is an answer about other threads' pops, so it must not come
-                    // from an old value. Of two SeqCst fences, this one and the one that a
-                    // thread runs after its pop, one is first: if theirs, the load after
-                    // this sees their pop; if ours, whatever they load after their fence
-                    // sees what we did before. (`two_queues_are_not_both_full`)
-                    fence(SeqCst);
                     item = full(item, tail)?;
                 }
                 // Another thread has claimed this slot and must finish, or our tail is old.
@@ -376,8 +377,6 @@ impl<T> Ring<T> {
         if slot.stamp() != head || self.head.patience.allows(head) {
             return false;
         }
-        // SeqCst: as in `pop_contended`.
-        fence(SeqCst);
         self.is_empty_at(head)
     }
 
@@ -410,9 +409,6 @@ impl<T> Ring<T> {
                     if self.head.patience.again(head, &mut waited) {
                         continue;
                     }
-                    // `None` must not come from an old value: as in `push_contended`, with
-                    // their push. (`two_queues_are_not_both_empty`)
-                    fence(SeqCst);
                     if self.is_empty_at(head) {
                         return None;
                     }
@@ -458,6 +454,25 @@ impl<T> Ring<T> {
                 return self.course.distance(head, tail & !self.course.mark());
             }
         }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        // Acquire: the tail below is not older than the pushes that this head's pop came
+        // after; pairs with the Release in `claim`. (`empty_is_not_said_between`)
+        let head = self.head.stamp.load(Acquire);
+        // Relaxed: only compared. The head is never past the tail: if they are equal, the
+        // head was still there.
+        self.tail.stamp.load(Relaxed) & !self.course.mark() == head
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        // Acquire: the head below is not older than the pops that this tail's push came
+        // after; pairs with the Release in `claim`. (`full_is_not_said_between`)
+        let tail = self.tail.stamp.load(Acquire) & !self.course.mark();
+        // Relaxed: only compared. The tail is never more than a lap ahead: if it is so much,
+        // it was still there.
+        let head = self.head.stamp.load(Relaxed);
+        head.wrapping_add(self.course.lap()) == tail
     }
 
     /// `push` for who is alone.
