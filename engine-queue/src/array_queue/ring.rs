@@ -208,7 +208,7 @@ impl<T> Ring<T> {
 
     #[inline]
     pub(super) fn push(&self, item: T) -> Result<(), PushError<T>> {
-        self.push_or_else(item, |item, tail| match self.is_full_at(tail) {
+        self.push_or_else(item, |item, tail, _| match self.is_full_at(tail) {
             true => Err(PushError::Full(item)),
             false => Ok(item),
         })
@@ -217,7 +217,11 @@ impl<T> Ring<T> {
     /// Appends `item`; the oldest makes room for it, and comes back. Closed, the item itself
     /// comes back.
     pub(super) fn force_push(&self, item: T) -> Option<T> {
-        let pushed = self.push_or_else(item, |item, tail| {
+        let pushed = self.push_or_else(item, |item, tail, stamp| {
+            if stamp != self.item_before(tail) {
+                // Its push or pop is not over: there is no item to take.
+                return Ok(item);
+            }
             let head = tail.wrapping_sub(self.course.lap());
             let next = self.course.next(tail);
             // { lap, index } -> the next slot's, if the queue is full: head and tail
@@ -255,8 +259,11 @@ impl<T> Ring<T> {
         pushed.err().map(PushError::into_inner)
     }
 
-    /// Whether the head stands one lap behind this `tail`, whose slot has the item of the lap
-    /// before.
+    /// Whether the head stands one lap behind this `tail`, whose slot is not empty.
+    ///
+    /// Pushes and pops that are not over count, whatever state their slots are in. An old
+    /// `tail` does no harm: if its slot has had its item, who brought that came after the
+    /// head's move past the one before, and we came after both by the stamp.
     pub(super) fn is_full_at(&self, tail: Word) -> bool {
         // "Full" is an answer about other threads' pops, so it must not come from an old
         // value. Of two SeqCst fences, this one and the one that a thread runs after its pop,
@@ -268,7 +275,8 @@ impl<T> Ring<T> {
         head.wrapping_add(self.course.lap()) == tail
     }
 
-    /// Whether the tail stands at this `head`, whose slot waits for the item of this lap.
+    /// Whether the tail stands at this `head`, whose slot has no item of this lap. As
+    /// `is_full_at`.
     pub(super) fn is_empty_at(&self, head: Word) -> bool {
         // SeqCst: `None` must not come from an old value: as in `is_full_at`, with their
         // push. (`two_queues_are_not_both_empty`)
@@ -277,13 +285,18 @@ impl<T> Ring<T> {
         self.tail.stamp.load(Relaxed) & !self.course.mark() == head
     }
 
-    /// Appends `item`. When the queue looks full, `full(item, tail)` decides: `Ok`
-    /// gives the item back to try again, and `Err` ends it.
+    /// The stamp of the slot at `tail` while it has the item of the lap before.
+    fn item_before(&self, tail: Word) -> Word {
+        tail.wrapping_sub(self.course.lap()).wrapping_add(1)
+    }
+
+    /// Appends `item`. When the slot at the tail is not empty, `full(item, tail, stamp)`
+    /// decides: `Ok` gives the item back to try again, and `Err` ends it.
     #[inline]
     fn push_or_else(
         &self,
         item: T,
-        full: impl Fn(T, Word) -> Result<T, PushError<T>>,
+        full: impl Fn(T, Word, Word) -> Result<T, PushError<T>>,
     ) -> Result<(), PushError<T>> {
         // Read once: what is read after the CAS the compiler would read again.
         let course = self.course;
@@ -310,7 +323,7 @@ impl<T> Ring<T> {
         &self,
         mut item: T,
         first: (Word, Word),
-        full: impl Fn(T, Word) -> Result<T, PushError<T>>,
+        full: impl Fn(T, Word, Word) -> Result<T, PushError<T>>,
     ) -> Result<(), PushError<T>> {
         let mut races = LostRaces::new();
         races.lost(first.0, first.1);
@@ -335,13 +348,12 @@ impl<T> Ring<T> {
                     }
                 }
             } else {
-                if stamp.wrapping_add(self.course.lap()) == tail.wrapping_add(1) {
-                    // The slot has the item of the lap before: full, or being popped.
-                    if self.tail.patience.again(tail, &mut waited) {
-                        continue;
-                    }
-                    item = full(item, tail)?;
+                // The slot has the item of the lap before, and the queue is full or the item is
+                // being popped; or that item is not even pushed yet; or our tail is old.
+                if stamp == self.item_before(tail) && self.tail.patience.again(tail, &mut waited) {
+                    continue;
                 }
+                item = full(item, tail, stamp)?;
                 // Another thread has claimed this slot and must finish, or our tail is old.
                 races.wait_for_other();
             }
@@ -404,14 +416,13 @@ impl<T> Ring<T> {
                     }
                 }
             } else {
-                if stamp == head {
-                    // The slot waits for this lap's item: empty, or being pushed.
-                    if self.head.patience.again(head, &mut waited) {
-                        continue;
-                    }
-                    if self.is_empty_at(head) {
-                        return None;
-                    }
+                // The slot waits for this lap's item, and the queue is empty or the item is being
+                // pushed; or the item before it is not popped yet; or our head is old.
+                if stamp == head && self.head.patience.again(head, &mut waited) {
+                    continue;
+                }
+                if self.is_empty_at(head) {
+                    return None;
                 }
                 // Another thread has claimed this slot and must finish, or our head is old.
                 races.wait_for_other();
