@@ -68,7 +68,7 @@ impl<T> Ring<T> {
         let mut waited = Waited::NotYet;
         let mut popped = 0;
         while popped < max {
-            let (head, _) = self.at_head();
+            let (head, slot) = self.at_head();
             let ready = self.ready(head, max - popped, 1);
             if ready == 0 {
                 // Some items are an answer as well: then nobody is waited for.
@@ -78,7 +78,8 @@ impl<T> Ring<T> {
                 if self.head.patience.again(head, &mut waited) {
                     continue;
                 }
-                if self.is_empty_at(head) {
+                // The stamp: as in `pop_contended`. (`force_push_against_a_batch`)
+                if slot.stamp() == head && self.is_empty_at(head) {
                     break;
                 }
                 races.wait_for_other();

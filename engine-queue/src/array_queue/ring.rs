@@ -275,8 +275,9 @@ impl<T> Ring<T> {
         head.wrapping_add(self.course.lap()) == tail
     }
 
-    /// Whether the tail stands at this `head`, whose slot has no item of this lap. As
-    /// `is_full_at`.
+    /// Whether the tail stands at this `head`, whose slot waits for the item of this lap. With
+    /// the item of the lap before it would say nothing: a `force_push` has moved the head and
+    /// not yet the tail, and with one slot they meet. (`force_push_against_pop`)
     pub(super) fn is_empty_at(&self, head: Word) -> bool {
         // SeqCst: `None` must not come from an old value: as in `is_full_at`, with their
         // push. (`two_queues_are_not_both_empty`)
@@ -416,13 +417,14 @@ impl<T> Ring<T> {
                     }
                 }
             } else {
-                // The slot waits for this lap's item, and the queue is empty or the item is being
-                // pushed; or the item before it is not popped yet; or our head is old.
-                if stamp == head && self.head.patience.again(head, &mut waited) {
-                    continue;
-                }
-                if self.is_empty_at(head) {
-                    return None;
+                if stamp == head {
+                    // The slot waits for this lap's item: empty, or being pushed.
+                    if self.head.patience.again(head, &mut waited) {
+                        continue;
+                    }
+                    if self.is_empty_at(head) {
+                        return None;
+                    }
                 }
                 // Another thread has claimed this slot and must finish, or our head is old.
                 races.wait_for_other();
