@@ -5,6 +5,7 @@ mod course;
 mod patience;
 mod prefetch;
 mod ring;
+mod slot;
 
 use alloc::vec::Vec;
 use core::fmt;

@@ -192,7 +192,7 @@ fn oversubscribed() {
         let working = AtomicUsize::new(producers);
         let produce = |producer: usize| {
             let mut items: Vec<_> = (0..items).map(|n| Box::new((producer, n))).collect();
-            if producer % 2 == 0 {
+            if producer.is_multiple_of(2) {
                 while queue.push_batch(&mut items).is_err() {
                     thread::yield_now();
                 }
@@ -211,7 +211,7 @@ fn oversubscribed() {
             loop {
                 // Before the pop: nothing then means nothing any more.
                 let last = working.load(Acquire) == 0;
-                if consumer % 2 == 0 {
+                if consumer.is_multiple_of(2) {
                     queue.pop_batch(&mut batch, 5);
                 } else {
                     batch.extend(queue.pop());

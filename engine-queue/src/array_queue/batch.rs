@@ -7,7 +7,8 @@
 use alloc::vec::Vec;
 
 use super::patience::Waited;
-use super::ring::{Ring, Slot};
+use super::ring::Ring;
+use super::slot::Slot;
 use crate::PushError;
 use crate::front::Front;
 use crate::lost_race::LostRaces;
