@@ -31,6 +31,16 @@ impl<'a, T> Front<'a, T> {
     pub(crate) fn left(&self) -> usize {
         self.len - self.taken
     }
+
+    /// Takes the next `count` items at once: they lie there, and are the caller's.
+    #[inline]
+    pub(crate) fn take_out(&mut self, count: usize) -> *const T {
+        assert!(count <= self.left(), "there are not so many");
+        // SAFETY: at or below the old length, so within the allocation.
+        let items = unsafe { self.items.as_ptr().add(self.taken) };
+        self.taken += count;
+        items
+    }
 }
 
 impl<T> Iterator for Front<'_, T> {
@@ -53,6 +63,9 @@ impl<T> Iterator for Front<'_, T> {
 impl<T> Drop for Front<'_, T> {
     fn drop(&mut self) {
         let left = self.left();
+        if left == 0 {
+            return;
+        }
         let start = self.items.as_mut_ptr();
         // SAFETY: below or at the old length, so within the allocation.
         let rest = unsafe { start.add(self.taken) };

@@ -177,3 +177,70 @@ fn force_push_loses_nothing() {
         assert!(seen.iter().all(|count| count.load(Relaxed) == 1));
     }
 }
+
+/// Eight threads for each processor, so that most are off it at any time, also between a
+/// claim and its end.
+#[test]
+fn oversubscribed() {
+    let processors = thread::available_parallelism().map_or(1, usize::from);
+    let (producers, consumers, items) = match cfg!(miri) {
+        true => (3, 3, 30),
+        false => (4 * processors, 4 * processors, ITEMS / 4),
+    };
+    for capacity in [1, 3, 64] {
+        let queue = ArrayQueue::new(capacity);
+        let working = AtomicUsize::new(producers);
+        let produce = |producer: usize| {
+            let mut items: Vec<_> = (0..items).map(|n| Box::new((producer, n))).collect();
+            if producer.is_multiple_of(2) {
+                while queue.push_batch(&mut items).is_err() {
+                    thread::yield_now();
+                }
+            } else {
+                for mut item in items {
+                    while let Err(back) = queue.push(item) {
+                        item = back;
+                        thread::yield_now();
+                    }
+                }
+            }
+            working.fetch_sub(1, Release);
+        };
+        let consume = |consumer: usize| {
+            let (mut taken, mut batch) = (Vec::new(), Vec::new());
+            loop {
+                // Before the pop: nothing then means nothing any more.
+                let last = working.load(Acquire) == 0;
+                if consumer.is_multiple_of(2) {
+                    queue.pop_batch(&mut batch, 5);
+                } else {
+                    batch.extend(queue.pop());
+                }
+                match batch.is_empty() {
+                    true if last => return taken,
+                    true => thread::yield_now(),
+                    false => taken.extend(batch.drain(..).map(|item| *item)),
+                }
+            }
+        };
+        let taken: Vec<Vec<(usize, usize)>> = thread::scope(|scope| {
+            let (produce, consume) = (&produce, &consume);
+            (0..producers).for_each(|n| drop(scope.spawn(move || produce(n))));
+            let consumers: Vec<_> = (0..consumers)
+                .map(|n| scope.spawn(move || consume(n)))
+                .collect();
+            let taken = consumers.into_iter().map(|thread| thread.join().unwrap());
+            taken.collect()
+        });
+        for taken in &taken {
+            for producer in 0..producers {
+                let mine = taken.iter().filter(|item| item.0 == producer);
+                assert!(mine.is_sorted(), "items of one producer out of order");
+            }
+        }
+        let mut all = taken.concat();
+        all.sort_unstable();
+        let pushed = (0..producers).flat_map(|producer| (0..items).map(move |n| (producer, n)));
+        assert!(all.into_iter().eq(pushed), "not each item once");
+    }
+}

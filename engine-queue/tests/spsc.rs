@@ -233,3 +233,46 @@ fn items_come_through_in_order() {
         }
     });
 }
+
+/// Eight threads for each processor, in pairs: either side is stopped anywhere.
+#[test]
+fn oversubscribed() {
+    let processors = thread::available_parallelism().map_or(1, usize::from);
+    let pairs = if cfg!(miri) { 2 } else { 4 * processors };
+    thread::scope(|scope| {
+        for pair in 0..pairs {
+            let (mut producer, mut consumer) = spsc::channel(1 + pair % 5);
+            scope.spawn(move || {
+                let mut items = 0..ITEMS;
+                while !items.is_empty() {
+                    let pushed = match pair % 2 {
+                        0 => producer.push_batch(&mut items),
+                        _ => usize::from(producer.push(items.start).is_ok()),
+                    };
+                    if pushed == 0 {
+                        thread::yield_now();
+                    } else if pair % 2 != 0 {
+                        items.start += 1;
+                    }
+                }
+            });
+            scope.spawn(move || {
+                let mut taken = Vec::new();
+                loop {
+                    // Before the pop: what it does not find then will not come any more.
+                    let last = consumer.is_abandoned();
+                    let popped = match pair % 3 {
+                        0 => consumer.pop_batch(&mut taken, 3),
+                        _ => consumer.pop().map(|item| taken.push(item)).iter().len(),
+                    };
+                    match popped {
+                        0 if last => break,
+                        0 => thread::yield_now(),
+                        _ => {}
+                    }
+                }
+                assert!(taken.into_iter().eq(0..ITEMS), "not each once and in order");
+            });
+        }
+    });
+}

@@ -268,6 +268,48 @@ fn len_is_never_too_short() {
     });
 }
 
+/// One item is pushed before another is popped: it is never empty.
+#[test]
+fn empty_is_not_said_between() {
+    check("empty_is_not_said_between", Budget::exhaustive(), || {
+        let queue = filled(2, 0..1);
+        let other = {
+            let queue = queue.clone();
+            thread::spawn(move || {
+                queue.push(1).unwrap();
+                assert_eq!(queue.pop(), Some(0));
+            })
+        };
+        let watcher = {
+            let queue = queue.clone();
+            thread::spawn(move || queue.is_empty())
+        };
+        other.join().unwrap();
+        assert!(!watcher.join().unwrap(), "it never was");
+    });
+}
+
+/// One item is popped before another is pushed: it is never full.
+#[test]
+fn full_is_not_said_between() {
+    check("full_is_not_said_between", Budget::exhaustive(), || {
+        let queue = filled(2, 0..1);
+        let other = {
+            let queue = queue.clone();
+            thread::spawn(move || {
+                assert_eq!(queue.pop(), Some(0));
+                queue.push(1).unwrap();
+            })
+        };
+        let watcher = {
+            let queue = queue.clone();
+            thread::spawn(move || queue.is_full())
+        };
+        other.join().unwrap();
+        assert!(!watcher.join().unwrap(), "it never was");
+    });
+}
+
 /// A `force_push` is a pop and a push: of three items it leaves two for a moment.
 #[test]
 fn len_during_force_push() {

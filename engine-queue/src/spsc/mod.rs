@@ -40,7 +40,10 @@
 //! - **Order**: first in, first out. The items of a batch go in, or out, at one moment. How
 //!   many was decided a little earlier: room or items that come between the two are left,
 //!   so a batch that is not empty may be shorter than it could be at its end.
-//! - **Progress**: every operation is wait-free; neither side ever waits for the other.
+//! - **Progress**: every operation is wait-free; neither side ever waits for the other. A
+//!   side that is stopped for ever, or leaked, is only never heard of again: what it has not
+//!   published stays unseen, what it has is there, and the other side finds the queue empty, or
+//!   full, and not abandoned.
 //! - **Full and empty** are answers of one moment, between the call and its return, in
 //!   the order of what happens before what. They are not sequentially consistent with
 //!   accesses to *other* memory: two threads that each push to one queue and then find

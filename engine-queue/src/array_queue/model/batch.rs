@@ -121,3 +121,26 @@ fn full_batches_answer_as_single_calls_do() {
         },
     );
 }
+
+/// With one slot, the ends meet while a `force_push` moves them: the queue is not empty then.
+#[test]
+fn force_push_against_a_batch() {
+    check("force_push_against_a_batch", Budget::exhaustive(), || {
+        let queue = filled(1, 0..1);
+        let forcer = forcer(&queue, vec![1]);
+        let popper = {
+            let queue = queue.clone();
+            thread::spawn(move || {
+                let mut taken = Vec::new();
+                assert_eq!(queue.pop_batch(&mut taken, 1), 1, "it never was empty");
+                taken
+            })
+        };
+        let taken = [
+            forcer.join().unwrap(),
+            popper.join().unwrap(),
+            drain(&queue),
+        ];
+        assert_fifo(&taken, vec![0, 1]);
+    });
+}
