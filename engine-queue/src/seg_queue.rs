@@ -110,6 +110,7 @@ impl<T> SegQueue<T> {
     ///
     /// If the queue is closed, with the item dropped: use [`try_push`](Self::try_push) where
     /// that may be.
+    #[inline]
     #[track_caller]
     pub fn push(&self, item: T) {
         if self.list.push(item).is_err() {
@@ -122,6 +123,7 @@ impl<T> SegQueue<T> {
     /// # Errors
     ///
     /// [`PushError::Closed`], with the item.
+    #[inline]
     pub fn try_push(&self, item: T) -> Result<(), PushError<T>> {
         self.list.push(item).map_err(PushError::Closed)
     }
@@ -166,6 +168,7 @@ impl<T> SegQueue<T> {
     }
 
     /// Takes the oldest item.
+    #[inline]
     pub fn pop(&self) -> Option<T> {
         self.list.pop()
     }

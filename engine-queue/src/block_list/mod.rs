@@ -1,83 +1,29 @@
 //! The unbounded queue under `SegQueue` and `Injector`: a list of blocks, claimed
 //! by compare-and-swap on two indices and freed without epochs.
 
+mod alone;
 mod block;
 mod cache;
 mod claim;
+mod end;
 mod index;
 pub(crate) mod live;
 
 use alloc::vec::Vec;
 use core::ptr::{self, NonNull};
 
-use engine_atomic::sync::atomic::{AtomicPtr, Ordering::*, fence};
-use engine_atomic::{CachePadded, Contention};
+use engine_atomic::CachePadded;
+use engine_atomic::sync::atomic::{Ordering::*, fence};
 
 use self::block::Block;
 use self::cache::Cache;
 pub(crate) use self::claim::{Attempt, Claim};
+use self::end::End;
+use self::index::Index;
 pub(crate) use self::index::Next;
-use self::index::{AtomicIndex, Index};
 use crate::QueueStats;
-use crate::drop_all::drop_all;
 use crate::front::Front;
 use crate::lost_race::LostRaces;
-
-/// One end of the list.
-///
-/// `block` is the block that `index` points into, unless a block change is under
-/// way: then `index` stands on the block's last position, which has no slot, and
-/// whoever moved it there stores the next block, then the next index.
-struct End<T, const CAP: usize> {
-    index: AtomicIndex,
-    /// Null until the first push.
-    block: AtomicPtr<Block<T, CAP>>,
-    /// On the same line, for whoever has just won it.
-    contention: Contention,
-}
-
-impl<T, const CAP: usize> End<T, CAP> {
-    engine_atomic::const_unless_loom! {
-        const fn new() -> Self {
-            Self {
-                index: AtomicIndex::new(Index::<CAP>::START.0),
-                block: AtomicPtr::new(ptr::null_mut()),
-                contention: Contention::new(),
-            }
-        }
-    }
-
-    /// Index and block, in this order.
-    fn load(&self) -> (Index<CAP>, *mut Block<T, CAP>) {
-        // Acquire: the block is at least the one of this index; pairs with the
-        // Release RMW in `tail_to` or `head_to`.
-        let index: Index<CAP> = Index(self.index.load(Acquire));
-        // Acquire: the first block is initialised; pairs with its Release store or
-        // CAS in `install_first_block`. A later one came with the index.
-        (index, self.block.load(Acquire))
-    }
-
-    /// Moves the tail from the position without a slot to the next block.
-    fn tail_to(&self, next: NonNull<Block<T, CAP>>) {
-        // Relaxed: published by the addition below, and nobody claims before that.
-        self.block.store(next.as_ptr(), Relaxed);
-        // { CAP, closed } -> { next block's 0, closed }
-        // Release: publishes the block; pairs with the Acquire load in `load`. An
-        // addition, because the queue may be closed meanwhile.
-        self.index.fetch_add(Index::<CAP>::NEXT_BLOCK, Release);
-    }
-
-    /// Moves the head from the position without a slot to `index`, in the next block.
-    fn head_to(&self, next: NonNull<Block<T, CAP>>, index: Index<CAP>) {
-        // Relaxed: published by the swap below, and nobody claims before that.
-        self.block.store(next.as_ptr(), Relaxed);
-        // { CAP, * } -> { next block's 0, has next }
-        // Release: publishes the block; pairs with the Acquire load in `load`. A swap
-        // where a store would do, because the checkers ask for it where other threads
-        // compare-and-swap: once a block.
-        self.index.swap(index.0, Release);
-    }
-}
 
 /// The list is closed: nothing more is claimed at its tail.
 #[derive(Debug)]
@@ -179,22 +125,50 @@ impl<T, const CAP: usize> BlockList<T, CAP> {
     /// Takes the oldest item.
     #[inline]
     pub(crate) fn pop(&self) -> Option<T> {
-        // Nothing is set up for races that are not lost.
-        match self.claim(0, |_, _| 1) {
-            // SAFETY: a claim has at least one slot; it is taken once.
-            Attempt::Claimed(claim) => Some(unsafe { claim.take(0) }),
-            Attempt::Empty => None,
-            missed => self.pop_slowly(missed),
+        // The common case, before anything that it does not need: there is an item, and its
+        // block has more than this slot left.
+        let (head, block) = self.head.load();
+        let mut seen = head.next();
+        let mut common = head.offset() < CAP - 1;
+        if seen == Next::NotSeen {
+            // Relaxed: as in `tail_after`.
+            let tail: Index<CAP> = Index(self.tail.index.load(Relaxed));
+            common &= tail.is_after(head);
+            if !tail.same_block(head) {
+                seen = Next::Seen;
+            }
         }
+        if common && let Some(block) = NonNull::new(block) {
+            // head -> head + 1
+            // Orderings: see `claim`.
+            let won = self.head.index.compare_exchange(
+                head.0,
+                head.advanced(1).with_next(seen).0,
+                Release,
+                Relaxed,
+            );
+            if won.is_err() {
+                return self.pop_slowly(true);
+            }
+            // SAFETY: the claim gives us this slot to read, once.
+            let item = unsafe { Block::take(block, head.offset()) };
+            // SAFETY: as above, taken, and not the last slot.
+            unsafe { Block::leave(block, head.offset()) };
+            return Some(item);
+        }
+        self.pop_slowly(false)
     }
 
-    /// `pop` that has lost a race, or waits for the next block.
+    /// `pop` that has lost a race, or changes the block, or waits for that, or finds nothing.
     #[cold]
     #[inline(never)]
-    fn pop_slowly<'a>(&'a self, mut attempt: Attempt<'a, T, CAP>) -> Option<T> {
+    fn pop_slowly(&self, lost: bool) -> Option<T> {
         let mut races = LostRaces::new();
+        if lost {
+            races.lost_one(&self.head.index);
+        }
         loop {
-            match attempt {
+            match self.claim(races.count(), |_, _| 1) {
                 Attempt::Claimed(claim) => {
                     // SAFETY: a claim has at least one slot; it is taken once.
                     return Some(unsafe { claim.take(0) });
@@ -203,7 +177,6 @@ impl<T, const CAP: usize> BlockList<T, CAP> {
                 Attempt::Lost => races.lost_one(&self.head.index),
                 Attempt::Changing => races.wait_for_other(),
             }
-            attempt = self.claim(races.count(), |_, _| 1);
         }
     }
 
@@ -452,88 +425,6 @@ impl<T, const CAP: usize> BlockList<T, CAP> {
         // Relaxed: only compared.
         let tail: Index<CAP> = Index(self.tail.index.load(Relaxed));
         tail.items_since(head) == 0
-    }
-
-    /// `push` for who is alone: no read-modify-write.
-    pub(crate) fn push_mut(&mut self, item: T) -> Result<(), T> {
-        // Relaxed, here and below: `&mut self` orders what came before and comes after.
-        let index: Index<CAP> = Index(self.tail.index.load(Relaxed));
-        if index.is_closed() {
-            return Err(item);
-        }
-        let block = match NonNull::new(self.tail.block.load(Relaxed)) {
-            Some(block) => block,
-            None => {
-                let first = self.cache.take();
-                self.tail.block.store(first.as_ptr(), Relaxed);
-                self.head.block.store(first.as_ptr(), Relaxed);
-                first
-            }
-        };
-        let offset = index.offset();
-        let mut next_index = index.advanced(1);
-        if offset + 1 == CAP {
-            let next = self.cache.take();
-            // SAFETY: the block holds a position that is not popped, so it lives.
-            unsafe { Block::link(block, next) };
-            self.tail.block.store(next.as_ptr(), Relaxed);
-            next_index = next_index.next_block();
-        }
-        // SAFETY: `&mut self`: the slot at the tail is ours, and is empty.
-        unsafe { Block::write(block, offset, item) };
-        self.tail.index.store(next_index.0, Relaxed);
-        Ok(())
-    }
-
-    /// `pop` for who is alone: no read-modify-write.
-    pub(crate) fn pop_mut(&mut self) -> Option<T> {
-        // Relaxed, here and below: `&mut self` orders what came before and comes after.
-        let head: Index<CAP> = Index(self.head.index.load(Relaxed));
-        let tail: Index<CAP> = Index(self.tail.index.load(Relaxed));
-        if !tail.is_after(head) {
-            return None;
-        }
-        let block = NonNull::new(self.head.block.load(Relaxed))?;
-        let offset = head.offset();
-        // SAFETY: `&mut self`: the slot before the tail is written, and ours to read.
-        let item = unsafe { Block::take(block, offset) };
-        let mut next_head = head.advanced(1);
-        if offset + 1 == CAP {
-            // SAFETY: the block lives until it is put away below.
-            let next = unsafe { Block::wait_next(block) };
-            // SAFETY: the block after one that is not freed lives.
-            let seen = unsafe { Block::look_for_next(next) };
-            next_head = next_head.next_block().with_next(seen);
-            self.head.block.store(next.as_ptr(), Relaxed);
-            // SAFETY: all its slots are popped, the head has left it, and nobody else
-            // is here.
-            unsafe { self.cache.put(block) };
-        } else {
-            // SAFETY: as for `take`; the slot's item is moved out.
-            unsafe { Block::leave(block, offset) };
-        }
-        self.head.index.store(next_head.0, Relaxed);
-        Some(item)
-    }
-}
-
-impl<T, const CAP: usize> Drop for BlockList<T, CAP> {
-    fn drop(&mut self) {
-        /// Frees the last block, after the items and also when one of them panics.
-        struct LastBlock<'a, T, const CAP: usize>(&'a mut BlockList<T, CAP>);
-
-        impl<T, const CAP: usize> Drop for LastBlock<'_, T, CAP> {
-            fn drop(&mut self) {
-                // Relaxed: `&mut self`.
-                if let Some(block) = NonNull::new(self.0.head.block.load(Relaxed)) {
-                    // SAFETY: the list is empty, and this is the block of both its ends.
-                    unsafe { Block::free(block) };
-                }
-            }
-        }
-
-        let last = LastBlock(self);
-        drop_all(core::iter::from_fn(|| last.0.pop_mut()));
     }
 }
 
