@@ -162,9 +162,9 @@ impl<T> LaneQueue<T> {
     /// Lets no item in any more. Those inside can still be popped.
     ///
     /// A push that runs at the same time comes before this or is refused. When this
-    /// has returned, a `None` is for good.
-    pub fn close(&self) {
-        self.shared.close(self.handle().record());
+    /// has returned, a `None` is for good. Returns whether this call has closed it.
+    pub fn close(&self) -> bool {
+        self.shared.close(self.handle().record())
     }
 
     /// Whether the queue is closed. If it is, a `None` from a pop after this is for

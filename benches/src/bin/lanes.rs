@@ -34,8 +34,9 @@ const BATCH: usize = 16;
 /// What pushes, for one thread.
 trait Push: Send {
     fn push(&mut self, item: u64);
-    fn push_batch(&mut self, items: Vec<u64>) {
-        items.into_iter().for_each(|item| self.push(item));
+    /// Leaves the vector empty.
+    fn push_batch(&mut self, items: &mut Vec<u64>) {
+        items.drain(..).for_each(|item| self.push(item));
     }
 }
 
@@ -128,8 +129,8 @@ impl Push for Producer<u64> {
         self.push(item);
     }
 
-    fn push_batch(&mut self, items: Vec<u64>) {
-        self.push_batch(items);
+    fn push_batch(&mut self, items: &mut Vec<u64>) {
+        self.push_batch(items).expect("neither bounded nor closed");
     }
 }
 
@@ -187,6 +188,7 @@ fn produce(
     let (me, producers) = (me as u64, producers as u64);
     let share = BACKLOG / producers;
     let mut number: u64 = 0;
+    let mut batch = Vec::with_capacity(BATCH);
     while signal.running() {
         if number.is_multiple_of(64) {
             // Relaxed: a limit that may be a little late.
@@ -199,7 +201,8 @@ fn produce(
         }
         if batches {
             let items = number..number + BATCH as u64;
-            producer.push_batch(items.map(|number| me << 48 | number).collect());
+            batch.extend(items.map(|number| me << 48 | number));
+            producer.push_batch(&mut batch);
             number += BATCH as u64;
         } else {
             producer.push(me << 48 | number);

@@ -159,7 +159,7 @@ pair!(
         let (producer, consumer) = spsc::channel(CAPACITY);
         (producer, (consumer, Vec::with_capacity(BATCH)))
     },
-    |producer, first| producer.push_batch(batch(first)),
+    |producer, first| producer.push_iter(batch(first)),
     |consumer, each| {
         let (consumer, to) = consumer;
         let count = consumer.pop_batch(to, BATCH);
@@ -235,13 +235,13 @@ fn main() {
         "rtrb" => rtrb_single, "engine spsc" => engine_single, "engine ArrayQueue" => array_single);
     contest!("1 thread, batches of 16", one_thread,
         "rtrb, slices" => rtrb_slice, "rtrb, chunks" => rtrb_chunk,
-        "engine, slices" => engine_slice, "engine, push_batch and pop_batch" => engine_batch,
+        "engine, slices" => engine_slice, "engine, push_iter and pop_batch" => engine_batch,
         "engine, single operations" => engine_single);
     contest!("2 threads, single operations", two_threads,
         "rtrb" => rtrb_single, "engine spsc" => engine_single, "engine ArrayQueue" => array_single);
     contest!("2 threads, batches of 16", two_threads,
         "rtrb, slices" => rtrb_slice, "rtrb, chunks" => rtrb_chunk,
-        "engine, slices" => engine_slice, "engine, push_batch and pop_batch" => engine_batch,
+        "engine, slices" => engine_slice, "engine, push_iter and pop_batch" => engine_batch,
         "engine, single operations" => engine_single);
     report.finish();
 }

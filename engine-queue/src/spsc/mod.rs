@@ -27,7 +27,7 @@
 //! let mut numbers = 1..=1_000_u32;
 //! while !numbers.is_empty() {
 //!     // Takes from the iterator only what there is room for.
-//!     if producer.push_batch(&mut numbers) == 0 {
+//!     if producer.push_iter(&mut numbers) == 0 {
 //!         thread::yield_now();
 //!     }
 //! }
