@@ -112,6 +112,7 @@ use self::shared::Shared;
 /// - When the producers can outrun the consumers for long: nothing limits the memory
 ///   but [`LaneOptions::max_segments`].
 /// - For few items in many queues: the first segment has 8 KiB by default.
+/// - To sleep until there is an item, by itself: see [`Waitable`](crate::Waitable).
 ///
 /// # Source
 ///

@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | [`ArrayQueue`](crate::ArrayQueue), [`SegQueue`](crate::SegQueue), any other [`Queue`] | everybody, by `&self` | [`Waitable<Q>`](Waitable) |
 //! | [`LaneQueue`] | handles, any number | [`Waitable<LaneQueue<T>>`](Waitable::producer): [`Producer`], [`Consumer`] |
-//! | [`spsc`](crate::spsc) | its two ends | [`spsc`](spsc()): [`Producer`], [`Consumer`] |
+//! | [`spsc`](mod@crate::spsc) | its two ends | [`spsc`](spsc()): [`Producer`], [`Consumer`] |
 //! | [`deque`](crate::deque) | not waited for: see below | |
 //!
 //! # One scheme

@@ -50,7 +50,8 @@
 //!   that gets its item; what happens before a pop, before the push that uses its slot
 //!   again. What a side did happens before the other one's `is_abandoned` is true.
 //! - **Allocation**: one of the slots, the capacity rounded up to a power of two, and one
-//!   of the shared words, at construction. `pop_batch` may grow its `Vec`.
+//!   of the shared words, at construction. `pop_batch` may grow its `Vec`, and no other
+//!   call allocates.
 //! - **Dropping** one side leaves the items where they are: the consumer can take them
 //!   all when the producer is gone. With the second side, what is left is dropped.
 //! - **Unwinding**: code of the user (an iterator, the drop of an item) may panic
@@ -66,7 +67,8 @@
 //! # When not to use
 //!
 //! With more than one thread on a side: [`ArrayQueue`](crate::ArrayQueue). To sleep until
-//! there is an item: nothing here blocks.
+//! there is an item: nothing here blocks, but the ends of
+//! [`waitable::spsc`](crate::waitable::spsc()) do.
 //!
 //! # Source
 //!

@@ -46,6 +46,15 @@ const LOOKS: u32 = pick(6, 0) as u32;
 ///                                                     pushes 2, wakes A for it
 ///     leaves: passes on, or B sleeps beside 2
 /// ```
+///
+/// The end of a queue is an event for all: `notify_all` needs no fence, as its lock is after
+/// that of whoever is in the list, and before that of whoever comes later. The same holds for
+/// an end that is dropped, which says that it is gone first (`Link`).
+///
+/// Room in a `LaneQueue` is an event for all as well: a producer that is refused waits until
+/// the first segment is used up, and then every one of them has room, each in its lane.
+/// One wake-up for that would not do, also if it was handed on: the next one's lane may
+/// be full by then, and that of the one behind it not (`lane_room_for_two`).
 pub(super) struct Waiters {
     line: CachePadded<Line>,
     list: Mutex<List>,
