@@ -273,6 +273,11 @@ impl<T> Consumer<T> {
         self.lane = self.home % segment.width();
         self.memo.forget();
         self.seat = Some(Seat::new(segment, self.lane));
+        #[cfg(feature = "std")]
+        if self.answered == usize::MAX {
+            // The first one: we have used up nothing yet.
+            self.answered = segment.header().number;
+        }
     }
 }
 
