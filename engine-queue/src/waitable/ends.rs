@@ -249,8 +249,11 @@ impl<T> PopEnd for lane_queue::Consumer<T> {
     /// A producer that is refused waits until the first segment is used up, and then all of
     /// them have room, whatever their lanes. So a pop is an event only if it is the last
     /// of a segment: also one that found nothing, and gave up on slots. Consumers that
-    /// take the last items of two lanes at the same time are each ordered by a heavy
-    /// fence here: one of them sees both.
+    /// take the last items of two lanes at the same time: two light fences do not order
+    /// them, so whoever has used up its lane makes a heavy one. Either it sees what the
+    /// other one has done, or the other one sees its lane used up, and that somebody waits,
+    /// and comes here as well. (Under the checkers a light fence is a full one: they show
+    /// that the look is needed, and not that its fence is.)
     fn room(&mut self, _taken: usize) -> Room {
         match self.has_used_up_a_segment(fence::heavy) {
             true => Room::ForAll,

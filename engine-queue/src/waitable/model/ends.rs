@@ -298,6 +298,33 @@ fn lane_room_for_two() {
     });
 }
 
+/// A pop that gives up on the slot of a push under way, and so on a whole segment, makes
+/// room, though it takes an item of the next one.
+#[test]
+fn lane_room_by_giving_up_a_slot() {
+    check(
+        "lane_room_by_giving_up_a_slot",
+        Budget::preemptions(3),
+        || {
+            let queue = limited(1);
+            let producers = [vec![1], vec![2, 3]].map(|items| {
+                let mut producer = queue.producer();
+                thread::spawn(move || {
+                    for item in items {
+                        producer.push_wait(item).unwrap();
+                    }
+                })
+            });
+            let mut consumer = queue.consumer();
+            assert!(consumer.pop_wait().is_some());
+            for producer in producers {
+                producer.join().unwrap();
+            }
+            assert!(consumer.try_pop().is_ok() && consumer.try_pop().is_ok());
+        },
+    );
+}
+
 /// Two consumers take the last items of the two lanes of a segment, at the same time: one
 /// of them sees that it is used up.
 #[test]
