@@ -165,7 +165,7 @@ fn two_ends() {
         let mut left = SIDES * ITEMS;
         while left > 0 {
             let batch = 1 + left as usize % 3;
-            let pushed = producer.push_batch(items.by_ref().take(batch));
+            let pushed = producer.push_iter(items.by_ref().take(batch));
             left -= pushed as u64;
             if pushed == 0 {
                 hint::spin_loop();

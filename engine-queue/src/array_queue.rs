@@ -14,7 +14,7 @@ use core::panic::{RefUnwindSafe, UnwindSafe};
 
 use self::ring::Ring;
 use crate::queue::pop_or_why;
-use crate::{Drain, PopError, PushError, Queue, QueueStats};
+use crate::{Drain, PopError, PushError, QueueStats};
 
 #[cfg(test)]
 mod model;
@@ -257,34 +257,6 @@ impl<T> ArrayQueue<T> {
     #[must_use]
     pub fn len(&self) -> usize {
         self.ring.len()
-    }
-}
-
-impl<T> Queue for ArrayQueue<T> {
-    type Item = T;
-
-    fn try_push(&self, item: T) -> Result<(), PushError<T>> {
-        self.try_push(item)
-    }
-
-    fn try_pop(&self) -> Result<T, PopError> {
-        self.try_pop()
-    }
-
-    fn close(&self) -> bool {
-        self.close()
-    }
-
-    fn is_closed(&self) -> bool {
-        self.is_closed()
-    }
-
-    fn is_empty(&self) -> bool {
-        self.is_empty()
-    }
-
-    fn is_full(&self) -> bool {
-        self.is_full()
     }
 }
 

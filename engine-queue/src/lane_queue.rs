@@ -112,6 +112,7 @@ use self::shared::Shared;
 /// - When the producers can outrun the consumers for long: nothing limits the memory
 ///   but [`LaneOptions::max_segments`].
 /// - For few items in many queues: the first segment has 8 KiB by default.
+/// - To sleep until there is an item, by itself: see [`Waitable`](crate::Waitable).
 ///
 /// # Source
 ///
@@ -162,9 +163,9 @@ impl<T> LaneQueue<T> {
     /// Lets no item in any more. Those inside can still be popped.
     ///
     /// A push that runs at the same time comes before this or is refused. When this
-    /// has returned, a `None` is for good.
-    pub fn close(&self) {
-        self.shared.close(self.handle().record());
+    /// has returned, a `None` is for good. Returns whether this call has closed it.
+    pub fn close(&self) -> bool {
+        self.shared.close(self.handle().record())
     }
 
     /// Whether the queue is closed. If it is, a `None` from a pop after this is for

@@ -12,8 +12,9 @@
 //! | [`deque::bounded`] | as `deque::Worker`, of fixed capacity | hands the item back | as `deque::Worker` |
 //!
 //! [`ArrayQueue`] and [`SegQueue`] take and give batches, can be closed, and count the races
-//! that were lost on them; [`Queue`] is what they have in common, and [`Waitable`] waits
-//! for one, as a thread or as a task.
+//! that were lost on them; [`Queue`] is what they have in common. [`Waitable`] waits for one of
+//! them or for a [`LaneQueue`], and [`waitable::spsc`](waitable::spsc()) for an `spsc`, as a
+//! thread or as a task.
 //!
 //! # Example
 //!

@@ -9,7 +9,7 @@ use engine_atomic::sync::pick;
 
 use crate::block_list::{BlockList, Closed};
 use crate::queue::pop_or_why;
-use crate::{Drain, PopError, PushError, Queue, QueueStats};
+use crate::{Drain, PopError, PushError, QueueStats};
 
 #[cfg(test)]
 mod model;
@@ -239,34 +239,6 @@ impl<T> SegQueue<T> {
 #[track_caller]
 fn pushed_on_closed() -> ! {
     panic!("push on a closed queue")
-}
-
-impl<T> Queue for SegQueue<T> {
-    type Item = T;
-
-    fn try_push(&self, item: T) -> Result<(), PushError<T>> {
-        self.try_push(item)
-    }
-
-    fn try_pop(&self) -> Result<T, PopError> {
-        self.try_pop()
-    }
-
-    fn close(&self) -> bool {
-        self.close()
-    }
-
-    fn is_closed(&self) -> bool {
-        self.is_closed()
-    }
-
-    fn is_empty(&self) -> bool {
-        self.is_empty()
-    }
-
-    fn is_full(&self) -> bool {
-        false
-    }
 }
 
 impl<T> Default for SegQueue<T> {

@@ -1,19 +1,119 @@
-//! Waiting for a queue.
+//! Waiting for a queue, as a thread or as a task.
+//!
+//! | queue | what waits | by |
+//! |---|---|---|
+//! | [`ArrayQueue`](crate::ArrayQueue), [`SegQueue`](crate::SegQueue), any other [`Queue`] | everybody, by `&self` | [`Waitable<Q>`](Waitable) |
+//! | [`LaneQueue`] | handles, any number | [`Waitable<LaneQueue<T>>`](Waitable::producer): [`Producer`], [`Consumer`] |
+//! | [`spsc`](mod@crate::spsc) | its two ends | [`spsc`](spsc()): [`Producer`], [`Consumer`] |
+//! | [`deque`](crate::deque) | not waited for: see below | |
+//!
+//! # One scheme
+//!
+//! What waits is always an *end*: [`PushEnd`] and [`PopEnd`] are what pushes and what pops.
+//! An `spsc` or `LaneQueue` handle is one; of a queue that is shared, `&Q` is both.
+//! [`Producer`] and [`Consumer`] are an end and a share of the two lists of those who wait;
+//! a [`Waitable`] of a shared queue makes such an end for each call, so it needs no
+//! handles. The methods, their names, the futures and the guarantees are the same
+//! everywhere.
+//!
+//! A trait of the queue with associated handles would say less: `spsc` has no queue
+//! beside its ends, and a shared one no handles. And an adapter of `LaneQueue` with `&self`
+//! methods would need a handle for each call, which loses what handles are for: the order
+//! of the items of one producer, and the lane that it stays on.
+//!
+//! # Closing
+//!
+//! | queue | is closed by | pushes then | pops then |
+//! |---|---|---|---|
+//! | shared, or `LaneQueue` | `close`, of the queue or any handle | fail | take what is left, and end |
+//! | `spsc` | dropping an end | fail (with the consumer gone) | take what is left, and end (with the producer gone) |
+//!
+//! Dropping handles of a `LaneQueue` closes nothing: there can be more at any time.
+//!
+//! # Deques
+//!
+//! [`deque::Worker`](crate::deque::Worker), its stealers and the
+//! [`Injector`](crate::deque::Injector) are not waited for one by one. A worker without
+//! work waits for *any* of them, its own, the injector and all the others', and is to be
+//! woken once, by whichever has work first: that takes one list of sleepers for all of
+//! them, with a rule for who is woken, and this is the scheduler's. `push_was_empty` of
+//! the workers is made for it, and `engine-sched` does it so. Where an injector would be used by
+//! itself, as a queue, [`SegQueue`](crate::SegQueue) has the same core and can be waited for.
+//!
+//! # Leaked futures
+//!
+//! A future that was given to `mem::forget` looks like one whose task is slow. That of a
+//! [`Producer`] or [`Consumer`] gives its place up, and hands on what it was woken for, at the
+//! next call of its handle, or with the handle. That of a [`Waitable`] never does: *one*
+//! wake-up, for one item or one room, may go to it and be lost for those who sleep. The
+//! item is there all the same: later wake-ups, whoever looks without sleeping, and
+//! closing are not affected.
 
+mod consumer;
+mod ends;
 mod future;
+mod link;
 mod list;
 mod parker;
+mod producer;
 mod waiters;
+mod waits;
 
 use core::fmt;
 use std::time::{Duration, Instant};
+use std::vec::Vec;
 
+use engine_atomic::sync::Arc;
+
+pub use self::consumer::Consumer;
+pub use self::ends::{PopEnd, PushEnd};
 pub use self::future::{Pop, Push};
-use self::waiters::Waiters;
-use crate::{PopError, PushError, Queue};
+pub use self::producer::Producer;
+
+use self::future::Place;
+use self::link::{Link, deadline_of};
+use self::waits::Waits;
+use crate::{LaneQueue, PopError, PushError, Queue, lane_queue, spsc};
 
 #[cfg(test)]
 mod model;
+
+/// [`spsc::channel`] with ends that can be waited for: of one producer and one consumer, with
+/// room for `capacity` items.
+///
+/// # Panics
+///
+/// As [`spsc::channel`].
+///
+/// # Example
+///
+/// ```
+/// use engine_queue::waitable;
+///
+/// let (mut producer, mut consumer) = waitable::spsc(4);
+/// let sum = std::thread::spawn(move || {
+///     let mut sum = 0;
+///     while let Some(n) = consumer.pop_wait() {
+///         sum += n;
+///     }
+///     sum
+/// });
+/// for n in 1..=100 {
+///     producer.push_wait(n).unwrap();
+/// }
+/// // This closes it.
+/// drop(producer);
+/// assert_eq!(sum.join().unwrap(), 5_050);
+/// ```
+#[must_use]
+pub fn spsc<T>(capacity: usize) -> (Producer<spsc::Producer<T>>, Consumer<spsc::Consumer<T>>) {
+    let (producer, consumer) = spsc::channel(capacity);
+    let waits = Arc::new(Waits::new());
+    (
+        Producer::new(producer, waits.clone()),
+        Consumer::new(consumer, waits),
+    )
+}
 
 /// A queue that threads and tasks can wait for.
 ///
@@ -24,6 +124,10 @@ mod model;
 ///
 /// All of them work on one queue at the same time. All end when the queue is
 /// [closed](Self::close).
+///
+/// A [`Queue`] has these methods itself; a [`LaneQueue`] has them on the handles that
+/// [`producer`](Self::producer) and [`consumer`](Self::consumer) make. The
+/// [module](self) has an overview.
 ///
 /// # Example
 ///
@@ -53,21 +157,25 @@ mod model;
 ///   queue holds one, nobody has been woken for it, and nobody else has come to take it.
 ///   The same holds for room.
 /// - **Cost while nobody waits**: a load of a word that nobody writes, after each push and each
-///   pop. The fence that this needs is the light side of
+///   pop; and another one of its line before a push of `spsc`. The fence that this needs is the light side of
 ///   [`engine_atomic::fence`]: where the system has membarrier no instruction at all, and else
 ///   a full fence. Who is about to wait pays the heavy side.
 /// - **Order**: waiters are woken in the order in which they began to wait; each push wakes
-///   one. A woken waiter takes its item like any other popper: one that comes just then may be
+///   one, and each pop one that waits for room. In a `LaneQueue` with a limit there is room
+///   when a segment is used up, and then for all: they are all woken then. A woken waiter takes its item like any other popper: one that comes just then may be
 ///   faster, and the waiter waits again, as the last. Nobody is passed over without an item
 ///   being popped.
 /// - **Cancelling**: dropping [`Pop`] or giving up at a deadline loses no item and no
 ///   wake-up: one that had been for it goes to the next. Dropping [`Push`] drops its item, which
 ///   has not been pushed.
-/// - **Allocation**: one by a thread that has to sleep; for tasks, room in the list of
-///   waiters, which is kept. The list is behind a mutex, which only waiters and those
-///   who wake them take.
+/// - **Allocation**: a wait allocates only when more wait at the same time than ever
+///   before: room in the list, which is kept. Beyond that a thread allocates nothing, and a
+///   task what the clone of its waker does. The list is behind a mutex, which only waiters and
+///   those who wake them take.
 /// - **Unwinding**: a waker that panics does so out of the push, pop or close that called it;
-///   the item has been pushed, and the other waiters are not affected.
+///   the item has been pushed, the other waiters are woken all the same, and one more is, in
+///   the place of the one whose waker has failed. In a drop during another panic it is ignored.
+/// - **Size**: the queue and a pointer; what is behind it is allocated once.
 ///
 /// # When not to use
 ///
@@ -80,19 +188,15 @@ mod model;
 /// takes the place of the fence that it has on the side of the push.
 pub struct Waitable<Q> {
     queue: Q,
-    /// Who waits for an item.
-    items: Waiters,
-    /// Who waits for room.
-    room: Waiters,
+    waits: Arc<Waits>,
 }
 
-impl<Q: Queue> Waitable<Q> {
+impl<Q> Waitable<Q> {
     /// Makes `queue` one that can be waited for.
     pub fn new(queue: Q) -> Self {
         Self {
             queue,
-            items: Waiters::new(),
-            room: Waiters::new(),
+            waits: Arc::new(Waits::new()),
         }
     }
 
@@ -105,7 +209,9 @@ impl<Q: Queue> Waitable<Q> {
     pub fn into_inner(self) -> Q {
         self.queue
     }
+}
 
+impl<Q: Queue> Waitable<Q> {
     /// Appends `item` if there is room.
     ///
     /// # Errors
@@ -113,9 +219,17 @@ impl<Q: Queue> Waitable<Q> {
     /// Hands the item back when the queue is full, or closed.
     #[inline]
     pub fn try_push(&self, item: Q::Item) -> Result<(), PushError<Q::Item>> {
-        self.queue.try_push(item)?;
-        self.items.notify_one();
-        Ok(())
+        self.waits.try_push(&mut &self.queue, item)
+    }
+
+    /// Appends the items of the vector, in their order, as far as there is room, and takes
+    /// these out of it.
+    ///
+    /// # Errors
+    ///
+    /// When items are left in the vector, because the queue was full, or closed.
+    pub fn push_batch(&self, items: &mut Vec<Q::Item>) -> Result<(), PushError<()>> {
+        self.waits.push_batch(&mut &self.queue, items)
     }
 
     /// Takes an item if there is one.
@@ -125,9 +239,12 @@ impl<Q: Queue> Waitable<Q> {
     /// When there is none; [`PopError::Closed`] if there will be none.
     #[inline]
     pub fn try_pop(&self) -> Result<Q::Item, PopError> {
-        let item = self.queue.try_pop()?;
-        self.room.notify_one();
-        Ok(item)
+        self.waits.try_pop(&mut &self.queue)
+    }
+
+    /// Takes up to `max` items to the end of `into`, in their order; how many.
+    pub fn pop_batch(&self, into: &mut Vec<Q::Item>, max: usize) -> usize {
+        self.waits.pop_batch(&mut &self.queue, into, max)
     }
 
     /// Appends `item`; sleeps while there is no room.
@@ -145,7 +262,10 @@ impl<Q: Queue> Waitable<Q> {
     ///
     /// Hands the item back: [`PushError::Full`] when the time is over.
     pub fn push_timeout(&self, item: Q::Item, timeout: Duration) -> Result<(), PushError<Q::Item>> {
-        self.push_by(item, Instant::now().checked_add(timeout))
+        if timeout.is_zero() {
+            return self.try_push(item);
+        }
+        self.push_by(item, deadline_of(timeout))
     }
 
     /// [`push_timeout`](Self::push_timeout) with the time when it is over.
@@ -168,7 +288,10 @@ impl<Q: Queue> Waitable<Q> {
     ///
     /// [`PopError::Empty`] when the time is over.
     pub fn pop_timeout(&self, timeout: Duration) -> Result<Q::Item, PopError> {
-        self.pop_by(Instant::now().checked_add(timeout))
+        if timeout.is_zero() {
+            return self.try_pop();
+        }
+        self.pop_by(deadline_of(timeout))
     }
 
     /// [`pop_timeout`](Self::pop_timeout) with the time when it is over.
@@ -182,14 +305,14 @@ impl<Q: Queue> Waitable<Q> {
 
     /// Appends `item`, for a task: the future is ready when there was room, or with the item
     /// when the queue is closed.
-    pub fn push(&self, item: Q::Item) -> Push<'_, Q> {
-        Push::new(self, item)
+    pub fn push(&self, item: Q::Item) -> Push<'_, &Q> {
+        Push::new(&self.queue, &self.waits, Place::own(&self.waits.room), item)
     }
 
     /// Takes an item, for a task: the future is ready when there was one, or with `None` once
     /// the queue is closed and empty.
-    pub fn pop(&self) -> Pop<'_, Q> {
-        Pop::new(self)
+    pub fn pop(&self) -> Pop<'_, &Q> {
+        Pop::new(&self.queue, &self.waits, Place::own(&self.waits.items))
     }
 
     /// Closes the queue, and ends all waiting: pushes fail, and pops take what is left.
@@ -197,8 +320,7 @@ impl<Q: Queue> Waitable<Q> {
     pub fn close(&self) -> bool {
         let closed = self.queue.close();
         if closed {
-            self.items.notify_all();
-            self.room.notify_all();
+            self.waits.closed();
         }
         closed
     }
@@ -208,53 +330,74 @@ impl<Q: Queue> Waitable<Q> {
         self.queue.is_closed()
     }
 
-    /// `None` for a deadline is none.
     fn push_by(&self, item: Q::Item, deadline: Option<Instant>) -> Result<(), PushError<Q::Item>> {
-        let mut item = Some(item);
-        let pushed = self.room.wait(deadline, || self.attempt_push(&mut item));
-        match (pushed, item) {
-            (Some(Ok(())), _) => Ok(()),
-            (Some(Err(item)), _) => Err(PushError::Closed(item)),
-            (None, item) => Err(PushError::Full(item.expect("it was not pushed"))),
-        }
+        self.waits.push_by(&mut &self.queue, item, deadline)
     }
 
     fn pop_by(&self, deadline: Option<Instant>) -> Result<Q::Item, PopError> {
-        match self.items.wait(deadline, || self.attempt_pop()) {
-            Some(Some(item)) => Ok(item),
-            Some(None) => Err(PopError::Closed),
-            None => Err(PopError::Empty),
-        }
-    }
-
-    /// `Some` when there is nothing to wait for; `item` is there as long as it is not.
-    fn attempt_push(&self, item: &mut Option<Q::Item>) -> Option<Result<(), Q::Item>> {
-        match self.try_push(item.take()?) {
-            Ok(()) => Some(Ok(())),
-            Err(PushError::Closed(item)) => Some(Err(item)),
-            Err(PushError::Full(back)) => {
-                *item = Some(back);
-                None
-            }
-        }
-    }
-
-    /// `Some` when there is nothing to wait for.
-    fn attempt_pop(&self) -> Option<Option<Q::Item>> {
-        match self.try_pop() {
-            Ok(item) => Some(Some(item)),
-            Err(PopError::Closed) => Some(None),
-            Err(PopError::Empty) => None,
-        }
+        self.waits.pop_by(&mut &self.queue, deadline)
     }
 }
 
-impl<Q: Queue + fmt::Debug> fmt::Debug for Waitable<Q> {
+/// The handles have what waits.
+///
+/// ```
+/// use engine_queue::{LaneQueue, Waitable};
+///
+/// let queue = Waitable::new(LaneQueue::new());
+/// let workers: Vec<_> = (0..2)
+///     .map(|_| {
+///         let mut consumer = queue.consumer();
+///         std::thread::spawn(move || {
+///             let mut sum = 0;
+///             while let Some(n) = consumer.pop_wait() {
+///                 sum += n;
+///             }
+///             sum
+///         })
+///     })
+///     .collect();
+/// let mut producer = queue.producer();
+/// for n in 1..=100 {
+///     producer.push_wait(n).unwrap();
+/// }
+/// queue.close();
+/// let sum: u32 = workers.into_iter().map(|worker| worker.join().unwrap()).sum();
+/// assert_eq!(sum, 5_050);
+/// ```
+impl<T> Waitable<LaneQueue<T>> {
+    /// A handle that pushes, and waits for room where the queue has a limit.
+    pub fn producer(&self) -> Producer<lane_queue::Producer<T>> {
+        Producer::new(self.queue.producer(), self.waits.clone())
+    }
+
+    /// A handle that pops, and waits for items.
+    pub fn consumer(&self) -> Consumer<lane_queue::Consumer<T>> {
+        Consumer::new(self.queue.consumer(), self.waits.clone())
+    }
+
+    /// Closes the queue, and ends all waiting: pushes fail, and pops take what is left.
+    /// Returns whether this call has closed it.
+    pub fn close(&self) -> bool {
+        let closed = self.queue.close();
+        if closed {
+            self.waits.closed();
+        }
+        closed
+    }
+
+    /// Whether the queue is closed.
+    pub fn is_closed(&self) -> bool {
+        self.queue.is_closed()
+    }
+}
+
+impl<Q: fmt::Debug> fmt::Debug for Waitable<Q> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Waitable")
             .field("queue", &self.queue)
-            .field("wait_for_items", &self.items.len())
-            .field("wait_for_room", &self.room.len())
+            .field("wait_for_items", &self.waits.items.len())
+            .field("wait_for_room", &self.waits.room.len())
             .finish()
     }
 }

@@ -124,9 +124,9 @@ proptest! {
                 }
                 Op::PushBatch(who, count) => {
                     let (me, producer) = &mut producers[who];
-                    let items: Vec<_> = (0..count).map(|i| (*me, 100 * n + i)).collect();
+                    let mut items: Vec<_> = (0..count).map(|i| (*me, 100 * n + i)).collect();
                     inside.items.extend(&items);
-                    producer.push_batch(items);
+                    prop_assert!(producer.push_batch(&mut items).is_ok() && items.is_empty());
                 }
                 Op::Pop(who) => match consumers[who].pop() {
                     Some(item) => inside.popped(item)?,
@@ -194,7 +194,7 @@ fn many_threads() {
                 scope.spawn(move || {
                     for n in 0..ITEMS {
                         if n % 100 == 99 {
-                            producer.push_batch(vec![(me, n)]);
+                            producer.push_batch(&mut vec![(me, n)]).unwrap();
                         } else {
                             producer.push((me, n));
                         }

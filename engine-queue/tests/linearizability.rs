@@ -340,7 +340,7 @@ fn spsc() {
                                 1 => {
                                     let batch = [item(), item(), item()];
                                     log.record(Op::PushBatch(batch.to_vec()), || {
-                                        Ret::Count(producer.push_batch(batch))
+                                        Ret::Count(producer.push_iter(batch))
                                     })
                                 }
                                 _ => {

@@ -100,7 +100,7 @@ proptest! {
                 }
                 Op::PushBatch(count) => {
                     let mut items = next.by_ref().take(count).collect::<Vec<_>>().into_iter();
-                    prop_assert_eq!(producer.push_batch(&mut items), count.min(room));
+                    prop_assert_eq!(producer.push_iter(&mut items), count.min(room));
                     // The rest is still there.
                     prop_assert_eq!(items.len(), count - count.min(room));
                     let first = next.start - count;
@@ -185,12 +185,12 @@ fn items_come_through_in_order() {
                 while items.peek().is_some() {
                     round += 1;
                     let pushed = match round % 3 {
-                        0 => producer.push_batch((&mut items).take(5)),
+                        0 => producer.push_iter((&mut items).take(5)),
                         1 => match producer.write_chunk(1) {
                             Ok(chunk) => chunk.fill(&mut items),
                             Err(_) => 0,
                         },
-                        _ => producer.push_batch(items.next_if(|_| !producer.is_full())),
+                        _ => producer.push_iter(items.next_if(|_| !producer.is_full())),
                     };
                     if pushed == 0 {
                         thread::yield_now();
@@ -246,7 +246,7 @@ fn oversubscribed() {
                 let mut items = 0..ITEMS;
                 while !items.is_empty() {
                     let pushed = match pair % 2 {
-                        0 => producer.push_batch(&mut items),
+                        0 => producer.push_iter(&mut items),
                         _ => usize::from(producer.push(items.start).is_ok()),
                     };
                     if pushed == 0 {

@@ -110,17 +110,12 @@ impl Machine {
                     return;
                 };
                 let items: Vec<Item> = (first..first + count).map(|n| (*me, n)).collect();
-                let boxed = items.iter().copied().map(Box::new).collect();
-                let rest = match producer.try_push_batch(boxed) {
-                    Ok(()) => 0,
-                    Err(refused) => {
-                        let rest = refused.into_inner();
-                        let last = &items[items.len() - rest.len()..];
-                        assert!(rest.iter().map(|item| **item).eq(last.iter().copied()));
-                        rest.len()
-                    }
-                };
-                self.inside.extend(&items[..items.len() - rest]);
+                let mut rest: Vec<_> = items.iter().copied().map(Box::new).collect();
+                let pushed = producer.push_batch(&mut rest);
+                assert_eq!(pushed.is_ok(), rest.is_empty());
+                let (before, last) = items.split_at(items.len() - rest.len());
+                assert!(rest.iter().map(|item| **item).eq(last.iter().copied()));
+                self.inside.extend(before);
             }
             Op::Pop(consumer) => {
                 if let Some(consumer) = pick(&mut self.consumers, consumer) {
@@ -168,7 +163,10 @@ impl Machine {
                     self.consumers.swap_remove(index);
                 }
             }
-            Op::Close => self.queue.close(),
+            Op::Close => {
+                let was_closed = self.queue.is_closed();
+                assert_eq!(self.queue.close(), !was_closed);
+            }
         }
         assert_eq!(self.queue.len(), self.inside.len());
         assert_eq!(self.queue.is_empty(), self.inside.is_empty());

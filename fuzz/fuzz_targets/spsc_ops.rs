@@ -58,7 +58,7 @@ fuzz_target!(|input: Input| {
             (Op::PushBatch(count), Some(producer)) => {
                 let count = usize::from(count % 30);
                 let first = next.start;
-                let pushed = producer.push_batch(next.by_ref().take(count).map(Box::new));
+                let pushed = producer.push_iter(next.by_ref().take(count).map(Box::new));
                 assert_eq!(pushed, count.min(room));
                 assert_eq!(next.start, first + pushed as u32, "taken, and not pushed");
                 model.extend(first..next.start);

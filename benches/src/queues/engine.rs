@@ -63,24 +63,34 @@ with_batches!(
     }
 );
 
-impl Push for Producer<u64> {
+/// A producer or a consumer, and what its batches go through.
+struct Lanes<E>(E, Vec<u64>);
+
+impl<E> Lanes<E> {
+    fn new(end: E) -> Self {
+        Self(end, Vec::with_capacity(BATCH))
+    }
+}
+
+impl Push for Lanes<Producer<u64>> {
     #[inline]
     fn push(&mut self, item: u64) -> bool {
-        self.push(item);
+        self.0.push(item);
         true
     }
 
     #[inline]
     fn push_batch(&mut self, first: u64) -> usize {
-        self.push_batch((first..first + BATCH as u64).collect());
+        let Self(producer, buffer) = self;
+        buffer.extend(first..first + BATCH as u64);
+        producer
+            .push_batch(buffer)
+            .expect("neither bounded nor closed");
         BATCH
     }
 }
 
-/// A consumer, and what its batches go through.
-struct Lanes(Consumer<u64>, Vec<u64>);
-
-impl Pop for Lanes {
+impl Pop for Lanes<Consumer<u64>> {
     #[inline]
     fn pop(&mut self) -> Option<u64> {
         self.0.pop()
@@ -113,11 +123,11 @@ impl Queue for LaneQueue<u64> {
     }
 
     fn producer(&self) -> impl Push + '_ {
-        self.producer()
+        Lanes::new(self.producer())
     }
 
     fn consumer(&self) -> impl Pop + '_ {
-        Lanes(self.consumer(), Vec::with_capacity(BATCH))
+        Lanes::new(self.consumer())
     }
 
     fn end(&self) {
@@ -140,10 +150,10 @@ impl<const WIDTH: usize> Queue for Fixed<WIDTH> {
     }
 
     fn producer(&self) -> impl Push + '_ {
-        self.0.producer()
+        Lanes::new(self.0.producer())
     }
 
     fn consumer(&self) -> impl Pop + '_ {
-        Lanes(self.0.consumer(), Vec::with_capacity(BATCH))
+        Lanes::new(self.0.consumer())
     }
 }

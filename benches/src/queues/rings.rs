@@ -192,7 +192,7 @@ impl Push for Vectors<engine_queue::spsc::Producer<u64>> {
 
     #[inline]
     fn push_batch(&mut self, first: u64) -> usize {
-        self.0.push_batch(batch(first))
+        self.0.push_iter(batch(first))
     }
 }
 

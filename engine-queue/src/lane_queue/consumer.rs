@@ -11,6 +11,8 @@ use engine_atomic::sync::{Arc, pick};
 use super::handle::{Handle, Seat};
 use super::hazard::Kind;
 use super::lane::{Lane, Look, Memo};
+#[cfg(feature = "std")]
+use super::segment::Next;
 use super::segment::{Collect, Verdict};
 use super::shared::Shared;
 
@@ -42,6 +44,9 @@ pub struct Consumer<T> {
     /// Of that lane.
     memo: Memo,
     idle_scans: usize,
+    /// The segment of the last answer of `has_used_up_a_segment`.
+    #[cfg(feature = "std")]
+    answered: usize,
 }
 
 // SAFETY: the pointers are to a queue whose items may be sent, and to a record of
@@ -71,6 +76,8 @@ impl<T> Consumer<T> {
             lane: 0,
             memo: Memo::new(),
             idle_scans: 0,
+            #[cfg(feature = "std")]
+            answered: usize::MAX,
         }
     }
 
@@ -87,16 +94,21 @@ impl<T> Consumer<T> {
         self.search(|lane, memo| lane.pop(memo))
     }
 
-    /// Takes up to `most` items into `out`, those of one lane with one claim; how many.
+    /// Moves up to `max` items of one lane to the end of `into`, with one claim; how many.
     ///
-    /// Room is made in `out` before they are claimed. 0 if the queue was empty at one
-    /// moment of the call, or `most` is 0. Fewer than `most` says nothing.
-    pub fn pop_batch(&mut self, out: &mut Vec<T>, most: usize) -> usize {
-        if most == 0 {
+    /// Room is made in `into` before they are claimed. 0 if the queue was empty at one
+    /// moment of the call, or `max` is 0. Fewer than `max` says nothing.
+    pub fn pop_batch(&mut self, into: &mut Vec<T>, max: usize) -> usize {
+        if max == 0 {
             return 0;
         }
-        self.search(|lane, memo| lane.pop_some(most, out, memo))
+        self.search(|lane, memo| lane.pop_some(max, into, memo))
             .unwrap_or(0)
+    }
+
+    /// Closes the queue, as [`LaneQueue::close`](super::LaneQueue::close).
+    pub fn close(&self) -> bool {
+        self.handle.close(self.handle.record())
     }
 
     /// Whether the queue is closed. If it is, a `None` from [`pop`](Self::pop) after
@@ -116,6 +128,30 @@ impl<T> Consumer<T> {
     #[cfg(all(test, not(any(engine_loom, engine_shuttle))))]
     pub(super) fn lane(&self) -> usize {
         self.lane
+    }
+
+    /// Whether a segment has been used up, as far as this consumer knows, since the last
+    /// answer. `fence` is to order what is seen of the other lanes.
+    ///
+    /// No fence is needed while the lane of the seat has items: who takes the last one of
+    /// them asks then, and sees what we have done on the others.
+    #[cfg(feature = "std")]
+    pub(crate) fn has_used_up_a_segment(&mut self, fence: impl FnOnce()) -> bool {
+        let Some(seat) = &self.seat else {
+            return false;
+        };
+        // SAFETY: pinned by our handle.
+        let segment = unsafe { seat.segment() };
+        let number = segment.header().number;
+        if core::mem::replace(&mut self.answered, number) != number {
+            return true;
+        }
+        let own = &segment.lanes()[self.lane];
+        if own.head() < own.tail().tickets() {
+            return false;
+        }
+        fence();
+        matches!(segment.next(), Next::Segment(_)) && segment.is_drained()
     }
 
     /// Takes by `take` from any lane, over all segments.
@@ -237,6 +273,11 @@ impl<T> Consumer<T> {
         self.lane = self.home % segment.width();
         self.memo.forget();
         self.seat = Some(Seat::new(segment, self.lane));
+        #[cfg(feature = "std")]
+        if self.answered == usize::MAX {
+            // The first one: we have used up nothing yet.
+            self.answered = segment.header().number;
+        }
     }
 }
 

@@ -355,7 +355,7 @@ fn batches_keep_their_order() {
     check_freed("batches_keep_their_order", Budget::preemptions(4), || {
         let queue = scripted(&[1], 2);
         let pushers = [Worker::start(queue.producer(), |producer| {
-            producer.push_batch(vec![0, 1, 2]);
+            producer.push_batch(&mut vec![0, 1, 2]).unwrap();
         })];
         let poppers = [Worker::start(queue.consumer(), |consumer| {
             let mut taken = vec![];

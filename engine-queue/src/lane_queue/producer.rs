@@ -115,48 +115,65 @@ impl<T> Producer<T> {
         }
     }
 
-    /// Appends all `items`, in their order.
+    /// Appends the items of the vector, in their order, as far as there is room, and takes
+    /// these out of it.
     ///
     /// Fewer claims than by `push`: one for as many items as the lane has room for, if
     /// no race is lost. Items of other producers may come in between.
     ///
-    /// # Panics
-    ///
-    /// As of [`push`](Self::push).
-    pub fn push_batch(&mut self, items: Vec<T>) {
-        if let Err(refused) = self.try_push_batch(items) {
-            push_refused(&refused);
-        }
-    }
-
-    /// Appends all `items`, in their order, unless the queue is closed or full.
-    ///
     /// # Errors
     ///
-    /// As of [`try_push`](Self::try_push), with the items that were not pushed: the
-    /// last ones.
-    pub fn try_push_batch(&mut self, items: Vec<T>) -> Result<(), PushError<Vec<T>>> {
-        let mut items = VecDeque::from(items);
+    /// When items are left in the vector, for the reasons of [`try_push`](Self::try_push).
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use engine_queue::{LaneOptions, PushError};
+    ///
+    /// let options = LaneOptions::new().max_width(1).lane_slots(2).max_segments(2);
+    /// let queue = options.build();
+    /// let mut items = vec![1, 2, 3, 4, 5];
+    /// let pushed = queue.producer().push_batch(&mut items);
+    /// assert_eq!(pushed, Err(PushError::Full(())));
+    /// assert_eq!(items, [5]);
+    ///
+    /// let mut out = Vec::new();
+    /// let mut consumer = queue.consumer();
+    /// while consumer.pop_batch(&mut out, 16) != 0 {}
+    /// assert_eq!(out, [1, 2, 3, 4]);
+    /// ```
+    pub fn push_batch(&mut self, items: &mut Vec<T>) -> Result<(), PushError<()>> {
+        // Neither of the two conversions allocates. Unwind: none of the user's code runs
+        // before the second.
+        let mut queue = VecDeque::from(core::mem::take(items));
+        let pushed = self.push_all(&mut queue);
+        *items = Vec::from(queue);
+        pushed
+    }
+
+    fn push_all(&mut self, items: &mut VecDeque<T>) -> Result<(), PushError<()>> {
         loop {
             if let Some(seat) = &self.seat {
                 // SAFETY: pinned by our handle.
-                unsafe { seat.lane() }.push_all(&mut items);
+                unsafe { seat.lane() }.push_all(items);
             }
             let Some(first) = items.pop_front() else {
                 return Ok(());
             };
             match self.move_on(first) {
                 Moved::Pushed => {}
-                // Does not allocate: it came from here.
+                // Does not allocate, nor does the other: it came from here.
                 Moved::Seated(back) => items.push_front(back),
                 Moved::Refused(refused) => {
-                    return Err(refused.map(|back| {
-                        items.push_front(back);
-                        Vec::from(items)
-                    }));
+                    return Err(refused.map(|back| items.push_front(back)));
                 }
             }
         }
+    }
+
+    /// Closes the queue, as [`LaneQueue::close`](super::LaneQueue::close).
+    pub fn close(&self) -> bool {
+        self.handle.close(self.handle.record())
     }
 
     /// Whether the queue is closed.

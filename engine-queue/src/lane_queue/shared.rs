@@ -354,22 +354,24 @@ impl<T> Shared<T> {
         full
     }
 
-    /// Lets no item in any more; those inside stay.
-    pub(super) fn close(&self, record: &Record<T>) {
-        loop {
+    /// Lets no item in any more; those inside stay. Whether this call did it.
+    pub(super) fn close(&self, record: &Record<T>) -> bool {
+        let closed = loop {
             let last = record.pin(Kind::Look, &self.tail);
             // SAFETY: pinned.
             let last = unsafe { last.as_ref() };
             let _ = last.close_lanes();
             match last.end() {
-                Ok(()) | Err(Next::End) => break,
+                Ok(()) => break true,
+                Err(Next::End) => break false,
                 Err(Next::Segment(next)) => self.swing_tail(last, next),
                 // The exchange fails only if there is something.
                 Err(Next::Nothing) => {}
             }
-        }
+        };
         record.unpin(Kind::Look);
         self.say_closed();
+        closed
     }
 
     /// The list was seen to have an end.

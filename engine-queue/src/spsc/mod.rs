@@ -27,7 +27,7 @@
 //! let mut numbers = 1..=1_000_u32;
 //! while !numbers.is_empty() {
 //!     // Takes from the iterator only what there is room for.
-//!     if producer.push_batch(&mut numbers) == 0 {
+//!     if producer.push_iter(&mut numbers) == 0 {
 //!         thread::yield_now();
 //!     }
 //! }
@@ -53,7 +53,8 @@
 //!   that gets its item; what happens before a pop, before the push that uses its slot
 //!   again. What a side did happens before the other one's `is_abandoned` is true.
 //! - **Allocation**: one of the slots, the capacity rounded up to a power of two, and one
-//!   of the shared words, at construction. `pop_batch` may grow its `Vec`.
+//!   of the shared words, at construction. `pop_batch` may grow its `Vec`, and no other
+//!   call allocates.
 //! - **Dropping** one side leaves the items where they are: the consumer can take them
 //!   all when the producer is gone. With the second side, what is left is dropped.
 //! - **Unwinding**: code of the user (an iterator, the drop of an item) may panic
@@ -69,7 +70,8 @@
 //! # When not to use
 //!
 //! With more than one thread on a side: [`ArrayQueue`](crate::ArrayQueue). To sleep until
-//! there is an item: nothing here blocks.
+//! there is an item: nothing here blocks, but the ends of
+//! [`waitable::spsc`](crate::waitable::spsc()) do.
 //!
 //! # Source
 //!

@@ -57,7 +57,7 @@ fn batches_over_the_end() {
         let pusher = thread::spawn(move || {
             let mut items = 0..3;
             while !items.is_empty() {
-                if producer.push_batch(&mut items) == 0 {
+                if producer.push_iter(&mut items) == 0 {
                     thread::yield_now();
                 }
             }
@@ -196,7 +196,7 @@ fn assert_linearizable_runs(capacity: usize, pushes: Vec<Op>, pops: Vec<Op>) {
         for op in pushes {
             in_log.record(op.clone(), || match op {
                 Op::Push(item) => Ret::pushed(&producer.push(item)),
-                Op::PushBatch(items) => Ret::Count(producer.push_batch(items)),
+                Op::PushBatch(items) => Ret::Count(producer.push_iter(items)),
                 Op::Len => Ret::Count(producer.capacity() - producer.slots()),
                 other => unreachable!("{other:?}"),
             });

@@ -1,11 +1,14 @@
 //! The end that pushes.
 
+use alloc::vec::Vec;
 use core::fmt;
 
 use engine_atomic::sync::Arc;
 
 use super::ring::Ring;
 use super::{TooFewSlots, WriteChunk};
+use crate::PushError;
+use crate::front::Front;
 
 /// The end of a queue that pushes; by [`channel`](super::channel).
 ///
@@ -61,13 +64,35 @@ impl<T> Producer<T> {
         Ok(())
     }
 
+    /// Appends the items of the vector, in their order, as far as there is room, publishes
+    /// them at once, and takes them out of it.
+    ///
+    /// # Errors
+    ///
+    /// When items are left in the vector: [`PushError::Closed`] if the consumer was dropped,
+    /// and otherwise [`PushError::Full`].
+    #[inline]
+    pub fn push_batch(&mut self, items: &mut Vec<T>) -> Result<(), PushError<()>> {
+        let mut items = Front::new(items);
+        let room = self.room(items.left());
+        let count = room.min(items.left());
+        WriteChunk::new(self, count).fill_from(&mut items);
+        match items.left() {
+            0 => Ok(()),
+            _ if self.is_abandoned() => Err(PushError::Closed(())),
+            _ => Err(PushError::Full(())),
+        }
+    }
+
     /// Appends items as long as there is room, and publishes them at once; returns how
     /// many.
     ///
     /// No more is taken from the iterator than there is room for: give it by `&mut` to
-    /// go on with the rest later. If it panics, what it has given is published.
+    /// go on with the rest later. If it panics, what it has given is published. Nobody
+    /// waits for a slot here, so unlike in a [batch](crate::Queue#batches) of the other
+    /// queues an iterator may take its time.
     #[inline]
-    pub fn push_batch(&mut self, items: impl IntoIterator<Item = T>) -> usize {
+    pub fn push_iter(&mut self, items: impl IntoIterator<Item = T>) -> usize {
         let mut items = items.into_iter();
         // So many as the iterator may give, or one, which costs at most one look.
         let wanted = items.size_hint().1.unwrap_or(usize::MAX).max(1);

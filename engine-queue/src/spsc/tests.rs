@@ -50,7 +50,7 @@ fn capacities() {
             }
             assert!(producer.is_full() && !consumer.is_empty());
             assert_eq!(producer.push(9), Err(9));
-            assert_eq!(producer.push_batch([9]), 0);
+            assert_eq!(producer.push_iter([9]), 0);
             for n in 0..capacity {
                 assert_eq!(consumer.peek(), Some(&(n + round)));
                 assert_eq!(consumer.pop(), Some(n + round));
@@ -72,7 +72,7 @@ fn positions_wrap() {
             for round in 1..8 {
                 let wish = round % 4 + 1;
                 // What there is no room for stays in the iterator.
-                let fits = producer.push_batch(next.by_ref().take(wish));
+                let fits = producer.push_iter(next.by_ref().take(wish));
                 assert_eq!(fits, wish.min(capacity));
                 assert_eq!(producer.is_full(), fits == capacity);
                 assert_eq!(consumer.slots(), fits);
@@ -88,7 +88,7 @@ fn positions_wrap() {
 #[test]
 fn size_zero() {
     let (mut producer, mut consumer) = channel::<()>(3);
-    assert_eq!(producer.push_batch([(); 5]), 3);
+    assert_eq!(producer.push_iter([(); 5]), 3);
     assert_eq!(producer.push(()), Err(()));
     assert_eq!(consumer.pop(), Some(()));
     assert_eq!(producer.push_slice(&[(), ()]), 1);
@@ -108,7 +108,7 @@ fn size_zero() {
     let dropped = Cell::new(0);
     let (mut producer, consumer) = channel(2);
     assert_eq!(
-        producer.push_batch([Counted(&dropped), Counted(&dropped)]),
+        producer.push_iter([Counted(&dropped), Counted(&dropped)]),
         2
     );
     drop((producer, consumer));
@@ -183,7 +183,7 @@ fn leaked_chunks_lose_nothing() {
     let (mut producer, mut consumer) = channel(2);
     mem::forget(producer.write_chunk(2).unwrap());
     assert_eq!(
-        producer.push_batch([token.clone(), token.clone(), token.clone()]),
+        producer.push_iter([token.clone(), token.clone(), token.clone()]),
         2
     );
     mem::forget(consumer.read_chunk(2).unwrap());
@@ -211,9 +211,9 @@ fn leaked_chunks_lose_nothing() {
 fn an_iterator_that_panics_has_pushed_what_it_gave() {
     let (mut producer, mut consumer) = starting_at(4, usize::MAX);
     let mut items = (0..9).inspect(|&n| assert_ne!(n, 2, "a bad iterator"));
-    assert!(panics(|| producer.push_batch(&mut items)));
+    assert!(panics(|| producer.push_iter(&mut items)));
     assert_eq!(producer.slots(), 2);
-    assert_eq!(producer.push_batch(&mut items), 2);
+    assert_eq!(producer.push_iter(&mut items), 2);
     let mut taken = Vec::new();
     assert_eq!(consumer.pop_batch(&mut taken, 9), 4);
     assert_eq!(taken, [0, 1, 3, 4]);
@@ -234,7 +234,7 @@ fn iterators_that_misbehave() {
         }
     }
     let (mut producer, mut consumer) = starting_at(4, usize::MAX);
-    assert_eq!(producer.push_batch(Odd(0)), 2);
+    assert_eq!(producer.push_iter(Odd(0)), 2);
     let mut taken = Vec::new();
     consumer.pop_batch(&mut taken, 9);
     assert_eq!(taken, [1, 2]);
@@ -249,7 +249,7 @@ fn iterators_that_misbehave() {
             (0, Some(0))
         }
     }
-    assert_eq!(producer.push_batch(Shy), 1);
+    assert_eq!(producer.push_iter(Shy), 1);
 }
 
 #[test]
@@ -262,7 +262,7 @@ fn a_drop_that_panics_stops_no_other() {
     };
     let filled = || {
         let (mut producer, consumer) = starting_at(4, usize::MAX);
-        assert_eq!(producer.push_batch((0..4).map(fragile)), 4);
+        assert_eq!(producer.push_iter((0..4).map(fragile)), 4);
         (producer, consumer)
     };
     // With the second end.

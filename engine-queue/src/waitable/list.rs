@@ -3,21 +3,32 @@
 use std::task::Waker;
 use std::vec::Vec;
 
-use engine_atomic::sync::Arc;
+use core::ptr::NonNull;
 
-use super::parker::Parker;
+use super::parker::{Asleep, Parker};
 
 /// What waits.
 pub(super) enum Waiter {
-    Thread(Arc<Parker>),
+    /// Of a thread whose entry leaves the list before the parker goes.
+    Thread(NonNull<Parker>),
     Task(Waker),
 }
 
-impl Waiter {
+// SAFETY: a parker is an atomic word, which any thread may use.
+unsafe impl Send for Waiter {}
+
+/// Who is to be woken, outside of the lock.
+#[must_use = "it sleeps until this is used"]
+pub(super) enum Sleeper {
+    Thread(Asleep),
+    Task(Waker),
+}
+
+impl Sleeper {
     pub(super) fn wake(self) {
         match self {
-            Waiter::Thread(parker) => parker.unpark(),
-            Waiter::Task(waker) => waker.wake(),
+            Sleeper::Thread(asleep) => asleep.rouse(),
+            Sleeper::Task(waker) => waker.wake(),
         }
     }
 }
@@ -105,9 +116,18 @@ impl List {
     }
 
     /// Takes the first one out, to be woken.
-    pub(super) fn notify_first(&mut self) -> Option<Waiter> {
+    ///
+    /// # Safety
+    ///
+    /// The lock of the list is held: a thread takes it before its parker goes.
+    pub(super) unsafe fn notify_first(&mut self) -> Option<Sleeper> {
         let key = self.first;
-        (key != NONE).then(|| self.unlink(key))
+        (key != NONE).then(|| match self.unlink(key) {
+            // SAFETY: its entry has not been removed, and cannot be while the lock is held:
+            // so the parker is there.
+            Waiter::Thread(parker) => Sleeper::Thread(unsafe { parker.as_ref() }.unpark()),
+            Waiter::Task(waker) => Sleeper::Task(waker),
+        })
     }
 
     /// Puts another waiter in the place of this one, unless it has been notified.
@@ -203,7 +223,9 @@ mod tests {
                 match kind {
                     0 => waiting.push_back(list.push_back(Waiter::Task(waker.clone()))),
                     1 => {
-                        prop_assert_eq!(list.notify_first().is_some(), !waiting.is_empty());
+                        // SAFETY: the list is ours, and has no threads.
+                        let first = unsafe { list.notify_first() };
+                        prop_assert_eq!(first.is_some(), !waiting.is_empty());
                         notified.extend(waiting.pop_front());
                     }
                     _ if all == 0 => {}
@@ -222,11 +244,15 @@ mod tests {
             }
             for key in waiting {
                 prop_assert!(list.waits_for(key, &waker));
-                prop_assert!(list.notify_first().is_some());
+                // SAFETY: as above.
+                let first = unsafe { list.notify_first() };
+                prop_assert!(first.is_some());
                 prop_assert!(!list.waits_for(key, &waker));
                 prop_assert!(list.replace(key, Waiter::Task(waker.clone())).is_err());
             }
-            prop_assert!(list.notify_first().is_none());
+            // SAFETY: as above.
+            let first = unsafe { list.notify_first() };
+            prop_assert!(first.is_none());
         }
     }
 }

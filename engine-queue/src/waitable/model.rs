@@ -13,6 +13,8 @@ use engine_atomic::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering::
 use engine_atomic::sync::{Arc, thread};
 use testkit::model::{Budget, check, check_large};
 
+mod ends;
+
 use super::Waitable;
 use crate::{ArrayQueue, PopError, PushError, Queue, SegQueue};
 

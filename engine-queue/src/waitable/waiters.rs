@@ -1,15 +1,20 @@
 //! Waiting for one kind of event, and telling of it.
 
+use std::any::Any;
+use std::boxed::Box;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::PoisonError;
-use std::task::Waker;
+use std::task::{Context, Poll, Waker};
 use std::time::Instant;
-use std::vec::Vec;
 
-use engine_atomic::sync::atomic::{AtomicUsize, Ordering::*};
-use engine_atomic::sync::{Arc, Mutex, pick};
+use core::marker::PhantomData;
+use core::ptr::NonNull;
+
+use engine_atomic::sync::atomic::{AtomicBool, AtomicUsize, Ordering::*};
+use engine_atomic::sync::{Mutex, pick};
 use engine_atomic::{Backoff, CachePadded, fence};
 
-use super::list::{Key, List, State, Waiter};
+use super::list::{Key, List, Sleeper, State, Waiter};
 use super::parker::{Parked, Parker};
 
 /// Looks before a thread sleeps, each after a longer wait, the last by yielding.
@@ -41,17 +46,36 @@ const LOOKS: u32 = pick(6, 0) as u32;
 ///                                                     pushes 2, wakes A for it
 ///     leaves: passes on, or B sleeps beside 2
 /// ```
+///
+/// The end of a queue is an event for all: `notify_all` needs no fence, as its lock is after
+/// that of whoever is in the list, and before that of whoever comes later. The same holds for
+/// an end that is dropped, which says that it is gone first (`Link`).
+///
+/// Room in a `LaneQueue` is an event for all as well: a producer that is refused waits until
+/// the first segment is used up, and then every one of them has room, each in its lane.
+/// One wake-up for that would not do, also if it was handed on: the next one's lane may
+/// be full by then, and that of the one behind it not (`lane_room_for_two`).
 pub(super) struct Waiters {
-    /// The length of the list, written under the lock. On a line of its own: everybody who
-    /// makes events reads it, and nobody writes it while nobody waits.
-    count: CachePadded<AtomicUsize>,
+    line: CachePadded<Line>,
     list: Mutex<List>,
+}
+
+/// A line of its own: everybody who makes events reads it, and nobody writes it while
+/// nobody waits.
+struct Line {
+    /// The length of the list, written under its lock.
+    count: AtomicUsize,
+    /// Whether the end that would wait here is gone.
+    gone: AtomicBool,
 }
 
 impl Waiters {
     pub(super) fn new() -> Self {
         Self {
-            count: CachePadded::new(AtomicUsize::new(0)),
+            line: CachePadded::new(Line {
+                count: AtomicUsize::new(0),
+                gone: AtomicBool::new(false),
+            }),
             list: Mutex::new(List::new()),
         }
     }
@@ -59,46 +83,72 @@ impl Waiters {
     /// How many wait.
     pub(super) fn len(&self) -> usize {
         // Relaxed: a statistic.
-        self.count.load(Relaxed)
+        self.line.count.load(Relaxed)
     }
 
-    /// An event has happened: wakes the one who has waited longest.
+    /// Nobody will wait here any more.
+    pub(super) fn say_gone(&self) {
+        // Release: who sees it sees what the end did; pairs with the Acquire in `is_gone`.
+        self.line.gone.store(true, Release);
+    }
+
     #[inline]
-    pub(super) fn notify_one(&self) {
+    pub(super) fn is_gone(&self) -> bool {
+        // Acquire: see `say_gone`.
+        self.line.gone.load(Acquire)
+    }
+
+    /// So many events have happened: wakes as many of those who have waited longest.
+    #[inline]
+    pub(super) fn notify(&self, events: usize) {
+        if self.somebody_waits() {
+            self.wake_first(events);
+        }
+    }
+
+    /// After an event: whether somebody may be waiting for it.
+    #[inline]
+    pub(super) fn somebody_waits(&self) -> bool {
         // Light: see the type.
         fence::light();
         // Relaxed: ordered by the fence.
-        if self.count.load(Relaxed) != 0 {
-            self.wake_one();
-        }
+        self.line.count.load(Relaxed) != 0
     }
 
     #[cold]
-    fn wake_one(&self) {
-        let first = self.with_list(List::notify_first);
-        // Outside of the lock: the waker is the user's.
-        if let Some(first) = first {
-            first.wake();
+    pub(super) fn wake_first(&self, most: usize) {
+        let mut panicked = None;
+        let mut left = most;
+        while left > 0
+            && let Some(first) = self.take_first()
+        {
+            // Whose waker has panicked may never come: the event goes to the next as well.
+            left -= usize::from(wake(first, &mut panicked));
         }
+        go_on(panicked);
     }
 
     /// An event that all must see: wakes everybody.
     pub(super) fn notify_all(&self) {
+        let mut panicked = None;
         // No fence and no look at the count: under the lock, an entry is there or comes later,
-        // and then the look after it sees what the lock has ordered.
-        let mut all: Vec<_> =
-            self.with_list(|list| std::iter::from_fn(|| list.notify_first()).collect());
-        /// Wakes the rest also when one panics.
-        struct Rest<'a>(&'a mut Vec<Waiter>);
-        impl Drop for Rest<'_> {
-            fn drop(&mut self) {
-                self.0.drain(..).for_each(Waiter::wake);
-            }
+        // and then the look after it sees what the lock has ordered. Those who enter
+        // meanwhile are behind those who are there now.
+        let now = self.with_list(|list| list.len());
+        for _ in 0..now {
+            let Some(first) = self.take_first() else {
+                break;
+            };
+            wake(first, &mut panicked);
         }
-        let rest = Rest(&mut all);
-        while let Some(waiter) = rest.0.pop() {
-            waiter.wake();
-        }
+        go_on(panicked);
+    }
+
+    fn take_first(&self) -> Option<Sleeper> {
+        self.with_list(|list| {
+            // SAFETY: the lock is held.
+            unsafe { list.notify_first() }
+        })
     }
 
     /// Tries until `attempt` succeeds, and sleeps in between; `None` if the deadline comes
@@ -118,10 +168,10 @@ impl Waiters {
             }
             backoff.snooze();
         }
-        let parker = Arc::new(Parker::new());
+        let parker = Parker::new();
         loop {
             // Unwind: the entry leaves, and passes on what it was woken for.
-            let entry = Entry::new(self, Waiter::Thread(parker.clone()));
+            let entry = Entry::new(self, &parker);
             if let Some(result) = attempt() {
                 return Some(result);
             }
@@ -136,8 +186,50 @@ impl Waiters {
         }
     }
 
+    /// Tries, and sees to it that the task is woken when it is worth another try. `place` is
+    /// the task's place in the list, if it has one.
+    pub(super) fn poll<R>(
+        &self,
+        place: &mut Option<Key>,
+        cx: &Context<'_>,
+        mut attempt: impl FnMut() -> Option<R>,
+    ) -> Poll<R> {
+        loop {
+            if let Some(key) = *place {
+                // Before the attempt: what it was woken for is used by that. Unwind (a waker
+                // that cannot be cloned): the place stays as it was.
+                if self.keep_waiting(key, cx.waker()) == State::Notified {
+                    *place = None;
+                    let _used = self.end(key);
+                    if let Some(result) = attempt() {
+                        return Poll::Ready(result);
+                    }
+                } else if let Some(result) = attempt() {
+                    self.leave(place);
+                    return Poll::Ready(result);
+                } else {
+                    return Poll::Pending;
+                }
+            } else if let Some(result) = attempt() {
+                return Poll::Ready(result);
+            }
+            // Unwind: nothing is entered yet.
+            let waker = cx.waker().clone();
+            *place = Some(self.enter(Waiter::Task(waker)));
+        }
+    }
+
+    /// Gives up a place; what it was woken for goes to the next.
+    pub(super) fn leave(&self, place: &mut Option<Key>) {
+        if let Some(key) = place.take()
+            && self.end(key) == State::Notified
+        {
+            self.notify(1);
+        }
+    }
+
     /// Enters the list. After this the caller must try again before it sleeps.
-    pub(super) fn enter(&self, waiter: Waiter) -> Key {
+    fn enter(&self, waiter: Waiter) -> Key {
         let key = self.with_list(|list| list.push_back(waiter));
         // Heavy: see the type.
         fence::heavy();
@@ -145,7 +237,7 @@ impl Waiters {
     }
 
     /// Makes sure that a notification wakes `waker`; or says that there has been one.
-    pub(super) fn keep_waiting(&self, key: Key, waker: &Waker) -> State {
+    fn keep_waiting(&self, key: Key, waker: &Waker) -> State {
         if self.with_list(|list| list.waits_for(key, waker)) {
             return State::Waiting;
         }
@@ -158,16 +250,9 @@ impl Waiters {
     }
 
     /// Ends an entry.
-    pub(super) fn end(&self, key: Key) -> State {
+    fn end(&self, key: Key) -> State {
         let (state, _waiter) = self.with_list(|list| list.remove(key));
         state
-    }
-
-    /// Ends an entry that does not use what it may have been woken for.
-    pub(super) fn leave(&self, key: Key) {
-        if self.end(key) == State::Notified {
-            self.notify_one();
-        }
     }
 
     fn with_list<R>(&self, f: impl FnOnce(&mut List) -> R) -> R {
@@ -176,34 +261,61 @@ impl Waiters {
         let result = f(&mut list);
         // Relaxed: for those who wait ordered by their heavy fence; and a count that is too
         // high for a moment only costs a look.
-        self.count.store(list.len(), Relaxed);
+        self.line.count.store(list.len(), Relaxed);
         result
+    }
+}
+
+/// Wakes one, and keeps what its waker panics with, for the caller who has more to do;
+/// whether it was woken.
+fn wake(sleeper: Sleeper, panicked: &mut Option<Box<dyn Any + Send>>) -> bool {
+    match catch_unwind(AssertUnwindSafe(|| sleeper.wake())) {
+        Ok(()) => true,
+        Err(payload) => {
+            // The first one counts; the others are leaked, as their drop might panic.
+            if panicked.is_some() {
+                std::mem::forget(payload);
+            } else {
+                *panicked = Some(payload);
+            }
+            false
+        }
+    }
+}
+
+/// Goes on with a panic; not in the drop of a future during another one.
+fn go_on(panicked: Option<Box<dyn Any + Send>>) {
+    match panicked {
+        None => {}
+        Some(payload) if std::thread::panicking() => std::mem::forget(payload),
+        Some(payload) => resume_unwind(payload),
     }
 }
 
 /// The entry of a thread, for as long as it is in the list.
 struct Entry<'a> {
     waiters: &'a Waiters,
-    key: Key,
+    key: Option<Key>,
+    /// Lent to the list; leaves it with the entry.
+    parker: PhantomData<&'a Parker>,
 }
 
 impl<'a> Entry<'a> {
-    fn new(waiters: &'a Waiters, waiter: Waiter) -> Self {
+    fn new(waiters: &'a Waiters, parker: &'a Parker) -> Self {
         Self {
             waiters,
-            key: waiters.enter(waiter),
+            key: Some(waiters.enter(Waiter::Thread(NonNull::from(parker)))),
+            parker: PhantomData,
         }
     }
 
-    fn end(self) -> State {
-        let (waiters, key) = (self.waiters, self.key);
-        std::mem::forget(self);
-        waiters.end(key)
+    fn end(mut self) -> Option<State> {
+        self.key.take().map(|key| self.waiters.end(key))
     }
 }
 
 impl Drop for Entry<'_> {
     fn drop(&mut self) {
-        self.waiters.leave(self.key);
+        self.waiters.leave(&mut self.key);
     }
 }
