@@ -189,53 +189,63 @@ fn lane_close_wakes_two() {
 }
 
 /// One consumer does not stay, and one does, for one item: see `the_other_is_woken`.
-fn the_other_is_woken(name: &str, fickle: fn(&mut LaneConsumer) -> Option<usize>) {
-    check(name, Budget::preemptions(1).schedules(3_000), move || {
-        let queue = lane();
-        let fickle = waits(&queue, fickle);
-        let patient = waits(&queue, Consumer::pop_wait);
-        let mut producer = queue.producer();
-        let pusher = thread::spawn(move || {
-            producer.try_push(1).unwrap();
-            producer
-        });
-        let taken = fickle.join().unwrap();
-        let mut producer = pusher.join().unwrap();
-        if taken.is_some() {
-            producer.try_push(1).unwrap();
-        }
-        assert_eq!(patient.join().unwrap(), Some(1));
-    });
-}
-
 #[test]
 fn lane_deadline_swallows_no_wake_up() {
-    the_other_is_woken("lane_deadline_swallows_no_wake_up", |consumer| {
-        consumer.pop_timeout(Duration::from_millis(1)).ok()
+    check(
+        "lane_deadline_swallows_no_wake_up",
+        Budget::preemptions(1).schedules(3_000),
+        || {
+            let queue = lane();
+            let fickle = waits(&queue, |consumer| {
+                consumer.pop_timeout(Duration::from_millis(1)).ok()
+            });
+            let patient = waits(&queue, Consumer::pop_wait);
+            let mut producer = queue.producer();
+            let pusher = thread::spawn(move || {
+                producer.try_push(1).unwrap();
+                producer
+            });
+            let taken = fickle.join().unwrap();
+            let mut producer = pusher.join().unwrap();
+            if taken.is_some() {
+                producer.try_push(1).unwrap();
+            }
+            assert_eq!(patient.join().unwrap(), Some(1));
+        },
+    );
+}
+
+/// A task is the first in the list, and a consumer waits behind it for the one item. The task
+/// ends; or it is leaked, and then its handle goes.
+fn the_next_is_woken(name: &str, leaked: bool) {
+    check(name, Budget::preemptions(2), move || {
+        let queue = lane();
+        let mut first = queue.consumer();
+        let mut future = first.pop();
+        let polled = pin!(&mut future).poll(&mut Context::from_waker(Waker::noop()));
+        assert!(polled.is_pending());
+        let patient = waits(&queue, Consumer::pop_wait);
+        let mut producer = queue.producer();
+        let pusher = thread::spawn(move || producer.try_push(1));
+        if leaked {
+            mem::forget(future);
+            drop(first);
+        } else {
+            drop(future);
+        }
+        assert_eq!(patient.join().unwrap(), Some(1));
+        pusher.join().unwrap().unwrap();
     });
 }
 
 #[test]
 fn lane_dropped_task_swallows_no_wake_up() {
-    the_other_is_woken("lane_dropped_task_swallows_no_wake_up", |consumer| {
-        poll_and_drop(consumer.pop()).flatten()
-    });
+    the_next_is_woken("lane_dropped_task_swallows_no_wake_up", false);
 }
 
-/// The handle goes after the future was leaked.
 #[test]
 fn lane_leaked_task_swallows_no_wake_up() {
-    the_other_is_woken("lane_leaked_task_swallows_no_wake_up", |consumer| {
-        let mut future = consumer.pop();
-        let polled = pin!(&mut future).poll(&mut Context::from_waker(Waker::noop()));
-        mem::forget(future);
-        let mut last = consumer.clone();
-        mem::swap(consumer, &mut last);
-        match polled {
-            std::task::Poll::Ready(item) => item,
-            std::task::Poll::Pending => None,
-        }
-    });
+    the_next_is_woken("lane_leaked_task_swallows_no_wake_up", true);
 }
 
 /// A producer waits until the first of two segments is used up.
@@ -304,7 +314,7 @@ fn lane_room_for_two() {
 fn lane_room_by_giving_up_a_slot() {
     check(
         "lane_room_by_giving_up_a_slot",
-        Budget::preemptions(3),
+        Budget::preemptions(1),
         || {
             let queue = limited(1);
             let producers = [vec![1], vec![2, 3]].map(|items| {
