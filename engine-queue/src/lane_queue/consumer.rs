@@ -13,6 +13,7 @@ use super::hazard::Kind;
 use super::lane::{Lane, Look, Memo};
 use super::segment::{Collect, Verdict};
 use super::shared::Shared;
+use crate::lost_race::LostRaces;
 
 /// Rounds of waiting for a push that has claimed a slot and not finished, before its
 /// slot is given up: four that spin and four that yield the processor. None in a model:
@@ -123,6 +124,7 @@ impl<T> Consumer<T> {
     #[inline(never)]
     fn search<R>(&mut self, mut take: impl FnMut(&Lane<'_, T>, &mut Memo) -> Look<R>) -> Option<R> {
         let backoff = Backoff::new();
+        let mut races = LostRaces::new();
         loop {
             if self.seat.is_none() {
                 self.sit_down();
@@ -130,7 +132,7 @@ impl<T> Consumer<T> {
             }
             match self.scan(&mut take) {
                 Scan::Taken(taken) => return Some(taken),
-                Scan::Lost => backoff.spin(),
+                Scan::Lost => self.stay_away(&mut races),
                 Scan::Pending(lane, slot) => {
                     if backoff.rounds() < PATIENCE {
                         backoff.snooze();
@@ -186,6 +188,14 @@ impl<T> Consumer<T> {
             _ if lost => Scan::Lost,
             Some((lane, slot)) => Scan::Pending(lane, slot),
             None => Scan::Drained(collect),
+        }
+    }
+
+    /// After a race that was lost, and nothing was found elsewhere: see [`LostRaces`].
+    fn stay_away(&self, races: &mut LostRaces) {
+        if let Some(seat) = &self.seat {
+            // SAFETY: pinned by our handle.
+            races.wait(unsafe { seat.lane() }.ends.head_word());
         }
     }
 

@@ -8,13 +8,13 @@ use super::LaneQueue;
 use super::lane::{MAX_SLOTS, MAX_WIDTH};
 use super::law::Bounds;
 use super::shared::{Limits, Shared};
-use super::slot::Slot;
+use super::slot::Value;
 
 /// Bytes of a lane that the default number of slots aims at.
 const LANE_BYTES: usize = 8 * 1024;
 
 /// The fewest and the most slots of a lane by default.
-const LANE_SLOTS: (usize, usize) = (16, 512);
+const LANE_SLOTS: (usize, usize) = (16, 1024);
 
 /// Settings of a [`LaneQueue`].
 ///
@@ -134,7 +134,7 @@ impl LaneOptions {
     }
 
     pub(super) fn build_with<T>(&self, change: impl FnOnce(Limits) -> Limits) -> LaneQueue<T> {
-        let slot = size_of::<Slot<T>>();
+        let slot = size_of::<Value<T>>().max(1);
         let lane_slots = self
             .lane_slots
             .unwrap_or_else(|| (LANE_BYTES / slot).clamp(LANE_SLOTS.0, LANE_SLOTS.1));
@@ -142,6 +142,7 @@ impl LaneOptions {
         let bounds = Bounds {
             min: self.min_width,
             max: widest.max(self.min_width),
+            owned: self.max_segments == usize::MAX,
         };
         let bytes = slot
             .checked_mul(lane_slots)
@@ -173,7 +174,7 @@ impl Default for LaneOptions {
 fn default_width() -> usize {
     #[cfg(feature = "std")]
     {
-        processors().next_power_of_two().min(MAX_WIDTH)
+        (4 * processors()).next_power_of_two().clamp(8, MAX_WIDTH)
     }
     #[cfg(not(feature = "std"))]
     8

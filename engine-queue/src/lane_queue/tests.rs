@@ -198,7 +198,7 @@ fn a_dead_push_blocks_nobody() {
     // What a push does before it stops.
     // SAFETY: pinned by the producer.
     let lane = unsafe { producer.seat().unwrap().lane() };
-    assert!(lane.claim(lane.ends.tail(), 1));
+    assert!(lane.claim(lane.ends.shared_tail(), 1));
     assert_eq!(queue.len(), 2);
     producer.push(1);
     assert_eq!((consumer.pop(), consumer.pop()), (Some(0), Some(1)));
@@ -206,16 +206,16 @@ fn a_dead_push_blocks_nobody() {
     assert_eq!(queue.stats().burned, 1);
     // If it goes on, it gets its item back.
     // SAFETY: we have claimed this slot, and do this once.
-    let put = unsafe { lane.slots[1].put(lane.generation, 7) };
+    let put = unsafe { lane.put(1, 7) };
     assert_eq!(put, Err(7));
-    assert_eq!(lane.slots[1].state(lane.generation), State::Burned);
+    assert_eq!(lane.marks[1].state(lane.generation), State::Burned);
     // At the end of the lane, and with batches.
     producer.push(2);
     assert_eq!(consumer.pop(), Some(2));
     (3..9).for_each(|item| producer.push(item));
     // SAFETY: pinned by the producer.
     let lane = unsafe { producer.seat().unwrap().lane() };
-    assert!(lane.claim(lane.ends.tail(), 1));
+    assert!(lane.claim(lane.ends.shared_tail(), 1));
     producer.push_batch((9..20).collect());
     let mut taken = vec![];
     while consumer.pop_batch(&mut taken, 3) > 0 {}
