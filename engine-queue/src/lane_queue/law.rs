@@ -28,6 +28,10 @@ const TRIAL: u32 = 16;
 /// who is fast fills its lane while another one is still on its way.
 const LONELY_RUN: u32 = 8;
 
+/// Segments after a widening for which the next producer without a lane gets one at once: threads
+/// that take turns on a processor come back, and would first have to race again.
+const WARM: u32 = 1024;
+
 /// Calm points of a segment with little fill, or with more scans that found nothing
 /// than pushes. Others count one.
 const IDLE: u32 = 4;
@@ -58,6 +62,8 @@ pub(super) struct Plan {
     patience: u32,
     /// Segments since the last narrowing that calm points made; saturates.
     since: u32,
+    /// Segments for which a producer without a lane is reason enough to widen.
+    warm: u32,
 }
 
 /// What happened in a segment until it was closed.
@@ -89,6 +95,7 @@ impl Plan {
             calm: 0,
             patience: PATIENCE.0,
             since: u32::MAX,
+            warm: 0,
         }
     }
 
@@ -100,6 +107,7 @@ impl Plan {
         let mut next = Self {
             heat: heat.saturating_sub(seen.pushes).min(MOST_HEAT),
             since: self.since.saturating_add(1),
+            warm: self.warm.saturating_sub(1),
             ..self
         };
         if crowd < self.width {
@@ -108,12 +116,13 @@ impl Plan {
         } else {
             (next.crowd, next.lonely) = (1, 0);
         }
-        // Lanes because of races, and now a producer more than lanes.
-        let is_crowded = self.tenure == Tenure::Owned && self.width > bounds.min;
+        // There were races lately, and now there is a producer without a lane.
+        let is_crowded = self.tenure == Tenure::Owned && self.warm > 0;
         if next.lonely >= LONELY_RUN {
             next.resize(next.crowd);
         } else if crowd > self.width && (next.heat >= HOT || is_crowded) {
             next.resize(crowd);
+            next.warm = WARM;
             if self.since < TRIAL {
                 next.patience = (self.patience * 2).min(PATIENCE.1);
                 next.since = u32::MAX;
@@ -128,7 +137,7 @@ impl Plan {
                 let narrower = (self.width / 2).max(bounds.min);
                 if narrower < self.width {
                     next.resize(narrower);
-                    next.since = 0;
+                    (next.since, next.warm) = (0, 0);
                 }
                 next.calm = 0;
             }

@@ -11,10 +11,10 @@ use super::shared::{Limits, Shared};
 use super::slot::Value;
 
 /// Bytes of a lane that the default number of slots aims at.
-const LANE_BYTES: usize = 8 * 1024;
+const LANE_BYTES: usize = 16 * 1024;
 
 /// The fewest and the most slots of a lane by default.
-const LANE_SLOTS: (usize, usize) = (16, 1024);
+const LANE_SLOTS: (usize, usize) = (16, 2048);
 
 /// Settings of a [`LaneQueue`].
 ///
@@ -54,8 +54,11 @@ impl LaneOptions {
         }
     }
 
-    /// The most lanes that a segment may have; by default as many as there are
-    /// processors to use, rounded up to a power of two, and 8 without the feature `std`.
+    /// The most lanes that a segment may have; by default four for each processor that there
+    /// is to use, rounded up to a power of two, but at least 8, and 8 without the feature `std`.
+    ///
+    /// There are never more than producers. A lane that has only one is the fastest, so this is
+    /// worth being as large as the number of threads that push.
     ///
     /// With 1 the queue is strictly first in, first out.
     ///
@@ -88,8 +91,8 @@ impl LaneOptions {
         self
     }
 
-    /// Slots of a lane: S in the guarantees. By default as many as fit into 8 KiB, but
-    /// at least 16 and at most 512.
+    /// Slots of a lane: S in the guarantees. By default as many as fit into 16 KiB, but
+    /// at least 16 and at most 2048.
     ///
     /// # Panics
     ///
@@ -106,7 +109,9 @@ impl LaneOptions {
 
     /// The most segments in the list; no limit by default.
     ///
-    /// A push that would need one more is refused. It is a bound on memory, not on
+    /// A push that would need one more is refused. So that none is for want of a lane of its
+    /// own, producers of such a queue share their lanes, at the price of two
+    /// read-modify-writes for each push. It is a bound on memory, not on
     /// items: besides the segments in the list there may be one for each handle that
     /// stands on one that was emptied, and a few that are kept for use.
     ///

@@ -6,6 +6,7 @@ use alloc::boxed::Box;
 
 use engine_atomic::sync::atomic::{AtomicPtr, AtomicUsize, Ordering::*, fence};
 use engine_atomic::sync::cell::UnsafeCell;
+use engine_atomic::sync::{hint, pick};
 use engine_atomic::{CachePadded, fence::heavy};
 
 use super::lane::{Ends, Lane, Tail, Tenure};
@@ -61,6 +62,11 @@ impl<T> From<*mut Segment<T>> for Next<T> {
         NonNull::new(next).map_or(Self::Nothing, Self::Segment)
     }
 }
+
+/// Pauses. In time some line transfers, of which an owner needs two to see that its lane is
+/// closed, and to be seen; a heavy fence takes longer. None in a model: it has owners that are
+/// that fast anyway.
+const OWNERS_MOMENT: usize = pick(12, 0);
 
 pub(super) struct Segment<T> {
     header: UnsafeCell<Header>,
@@ -317,6 +323,15 @@ impl<T> Segment<T> {
         self.visits.1.store(before.wrapping_add(scans), Relaxed);
     }
 
+    /// Whether all owned lanes are closed within a moment, by owners that are pushing just now:
+    /// that spares the heavy fence, which would interrupt them.
+    fn owners_close(&self) -> bool {
+        (0..OWNERS_MOMENT).any(|_| {
+            hint::spin_loop();
+            self.lanes().iter().all(Ends::is_decided)
+        })
+    }
+
     /// Closes all lanes: when this returns, nobody claims here any more.
     pub(super) fn close_lanes(&self) -> Seen {
         let mut seen = Seen {
@@ -331,7 +346,7 @@ impl<T> Segment<T> {
         let tenure = self.tenure();
         if tenure == Tenure::Owned {
             let begin = |undecided, lane: &Ends| lane.begin_closing() || undecided;
-            if self.lanes().iter().fold(false, begin) {
+            if self.lanes().iter().fold(false, begin) && !self.owners_close() {
                 // Heavy, once for all lanes: see `Ends::announce` and `Ends::owned_tail`.
                 heavy();
             }

@@ -95,6 +95,11 @@ impl Ends {
         false
     }
 
+    /// Whether there is nothing left to do for who closes the lane.
+    pub(in super::super) fn is_decided(&self) -> bool {
+        matches!(self.tail.gate.look(), State::Closed(_))
+    }
+
     /// The last step: the tickets that count.
     pub(in super::super) fn finish_closing(&self) -> usize {
         match self.tail.gate.look() {

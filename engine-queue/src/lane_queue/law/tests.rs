@@ -87,14 +87,24 @@ fn widens_by_heat_up_to_the_producers() {
     assert_eq!(run(plan, quiet(1), MOST_HEAT / 256).heat, 0);
 }
 
-/// One more than lanes: with lanes because of races there is no need to see more of them.
+/// After races a producer more than lanes is answered at once, even if the lanes have been
+/// given up meanwhile; but not for ever.
 #[test]
-fn a_producer_without_a_lane_gets_one() {
+fn a_producer_without_a_lane_gets_one_while_it_is_warm() {
     let wide = run(Plan::first(BOUNDS), hot(3), 2);
     assert_eq!(shape(wide), (3, Tenure::Owned));
     assert_eq!(shape(run(wide, quiet(4), 1)), (4, Tenure::Owned));
     assert_eq!(shape(run(wide, quiet(9), 1)), (8, Tenure::Shared));
     assert_eq!(shape(run(wide, quiet(9), 2)), (8, Tenure::Shared));
+    let narrow = run(wide, quiet(1), LONELY_RUN as usize);
+    assert_eq!(shape(narrow), (1, Tenure::Owned));
+    assert_eq!(shape(run(narrow, quiet(2), 1)), (2, Tenure::Owned));
+    let cool = run(wide, quiet(1), WARM as usize);
+    assert_eq!(shape(run(cool, quiet(2), 1)), (1, Tenure::Shared));
+    // A lane that was shared for a trial is shared until they race.
+    let trial = run(wide, quiet(3), PATIENCE.0 as usize);
+    assert_eq!(shape(trial), (1, Tenure::Shared));
+    assert_eq!(shape(run(trial, quiet(3), 1)), (1, Tenure::Shared));
     // With as many lanes as somebody has asked for it is not so.
     let three = Bounds { min: 3, ..BOUNDS };
     let plan = Plan::first(three).after(quiet(4), three);
