@@ -17,12 +17,11 @@ use super::{Consumer, LaneOptions, LaneQueue, Producer};
 use crate::PushError;
 
 mod histories;
-mod history;
 mod owned;
 mod pins;
 
 #[cfg(not(any(engine_loom, engine_shuttle)))]
-pub(super) use self::histories::recorded;
+pub(super) use self::histories::{recorded, recorded_by_script};
 
 /// A queue whose segments have these widths, over and over, of shared lanes.
 pub(super) fn scripted<T>(widths: &'static [usize], lane_slots: usize) -> LaneQueue<T> {

@@ -4,7 +4,8 @@ use std::boxed::Box;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::{format, vec, vec::Vec};
 
-use super::model::{limited, recorded, scripted};
+use super::lane::Tenure;
+use super::model::{limited, recorded, recorded_by_script, scripted};
 use super::slot::State;
 use super::{Consumer, LaneOptions, LaneQueue, LaneStats, Producer};
 use crate::PushError;
@@ -386,14 +387,23 @@ fn by_value() {
     assert!(queue.into_iter().eq(0..9));
 }
 
-/// Real threads, with every width change there is.
+/// Real threads, with every change of width and tenure that there is.
 #[test]
 fn histories_from_real_threads() {
+    let tenures = [
+        &[Tenure::Shared][..],
+        &[Tenure::Owned],
+        &[Tenure::Owned, Tenure::Shared],
+    ];
     for widths in [&[1][..], &[2, 1], &[4], &[1, 4, 2, 3, 1]] {
-        for slots in [1, 2, 8] {
-            recorded(widths, slots, [2, 2], 150);
-            recorded(widths, slots, [4, 4], 60);
+        for (slots, tenures) in [1, 2, 8].into_iter().flat_map(|s| tenures.map(|t| (s, t))) {
+            recorded_by_script(widths, tenures, slots, [2, 2], 150);
+            recorded_by_script(widths, tenures, slots, [4, 4], 60);
         }
+    }
+    for slots in [2, 16] {
+        let queue = LaneOptions::new().max_width(4).lane_slots(slots).build();
+        recorded(&queue, 3 * slots, [4, 4], 100);
     }
 }
 
