@@ -22,7 +22,8 @@ impl Ends {
     /// Lets another producer be the owner.
     pub(in super::super) fn disown(&self) {
         // true -> false
-        // Release: hands over what we have announced; pairs with the Acquire in `own`.
+        // Release: hands over what we have announced; pairs with the Acquire in `own`. (No model
+        // misses it: there the light fence of the last push is one of the language, and releases.)
         self.tail.owned.swap(false, Release);
     }
 
@@ -58,7 +59,8 @@ impl Ends {
     /// The tickets that count. Those below are there to be taken.
     #[inline]
     pub(super) fn owned_tail(&self) -> Tail {
-        // Acquire: receives the items; pairs with the Release in `announce`.
+        // Acquire: receives the items; pairs with the Release in `announce`. (No model misses it:
+        // there the fence below is one of the language, and acquires as well.)
         let tail = self.tail.word.load(Acquire);
         // Light: either this is before the heavy fence of who closes the lane: then it
         // sees what we have seen, and counts it; or theirs is before this: then we see
