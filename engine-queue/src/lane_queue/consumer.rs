@@ -11,6 +11,8 @@ use engine_atomic::sync::{Arc, pick};
 use super::handle::{Handle, Seat};
 use super::hazard::Kind;
 use super::lane::{Lane, Look, Memo};
+#[cfg(test)]
+use super::segment::Next;
 use super::segment::{Collect, Verdict};
 use super::shared::Shared;
 use crate::lost_race::LostRaces;
@@ -236,6 +238,20 @@ impl<T> Consumer<T> {
                 false
             }
         }
+    }
+
+    /// Moves the head on if there is a next segment and this one is drained, and stops before the
+    /// fence of the next pin.
+    #[cfg(test)]
+    pub(super) fn pass_halfway(&self) -> bool {
+        self.seat.as_ref().is_some_and(|seat| {
+            // SAFETY: pinned by our handle.
+            let segment = unsafe { seat.segment() };
+            match segment.next() {
+                Next::Segment(next) if segment.is_drained() => self.handle.pass(segment, next),
+                _ => false,
+            }
+        })
     }
 
     /// Takes a seat in the first segment.

@@ -247,6 +247,20 @@ impl<T> Producer<T> {
         })
     }
 
+    /// Installs a segment and moves the tail to it, and stops before the fence of the next pin.
+    #[cfg(test)]
+    pub(super) fn install_and_swing(&mut self, item: T) -> bool {
+        self.seat.as_ref().is_some_and(|seat| {
+            // SAFETY: pinned by our handle.
+            let last = unsafe { seat.segment() };
+            let linked = self.link(last, item);
+            let _ = linked
+                .as_ref()
+                .map(|(segment, _)| self.handle.swing_tail(last, *segment));
+            linked.is_ok()
+        })
+    }
+
     /// Goes where `last` leads.
     fn follow(&mut self, last: &Segment<T>, there: Next<T>, item: T) -> Moved<T> {
         match there {

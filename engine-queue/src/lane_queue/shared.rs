@@ -296,7 +296,7 @@ impl<T> Shared<T> {
             below.store(top, Relaxed);
             // top -> first
             // Release: publishes the links, and that the segments are unlinked; pairs with
-            // the Acquire in `sweep`. No ABA: the list is only ever taken whole.
+            // the fence in `sweep`. No ABA: the list is only ever taken whole.
             match self
                 .rare
                 .retired
@@ -316,10 +316,10 @@ impl<T> Shared<T> {
             return;
         }
         // list -> null
-        // Acquire: receives the segments and that they were unlinked; pairs with the
-        // Release in `retire`.
-        let mut at = self.rare.retired.swap(ptr::null_mut(), Acquire);
-        // SeqCst: they are unlinked before we look at the pins: see `Record::pin`.
+        // Relaxed: the fence below acquires.
+        let mut at = self.rare.retired.swap(ptr::null_mut(), Relaxed);
+        // SeqCst: they are unlinked before we look at the pins: see `Record::pin`. As an Acquire
+        // fence it receives the segments and the links; pairs with the Release in `retire`.
         fence(SeqCst);
         let mut pinned: Option<(*mut Segment<T>, *mut Segment<T>)> = None;
         while let Some(segment) = NonNull::new(at) {
