@@ -37,7 +37,8 @@ use self::shared::Shared;
 /// counted, and answered by the shape of the queue: it is a list of *segments*, each of
 /// a fixed number of *lanes*, and each segment is as wide as the races, the producers
 /// and the fill of the one before it ask for. The width of a segment never changes, so
-/// nobody can act on a stale one.
+/// nobody can act on a stale one. A lane that has only one producer is pushed to by plain stores; so
+/// is the one lane of a queue that has one.
 ///
 /// # Example
 ///
@@ -88,8 +89,12 @@ use self::shared::Shared;
 ///   microsecond before it looks for more, if that makes it find more.
 ///
 /// Not promised: an order between the items of two producers while w > 1; fairness
-/// among consumers; how long an item may stay.
+/// among consumers (one that has lost a race stays away for up to some 8,000 spin hints while it sees
+/// that others go on); how long an item may stay.
 ///
+/// - **System calls**: where [`fence::heavy`](engine_atomic::fence) makes one, so may a push
+///   that finds its lane used up, or none for itself, and `close`: to learn what the producers of the
+///   other lanes have done. It interrupts the processors that run them, and waits for no thread.
 /// - **Allocation**: the first segment when the queue is made, a record for each
 ///   handle (reused), and a segment where none is kept: four are. A steady number of items
 ///   no longer allocates.
@@ -103,7 +108,7 @@ use self::shared::Shared;
 /// - **Unwinding**: no code of the user runs inside. When the drop of an item panics while
 ///   the queue is dropped, the others are still dropped.
 /// - **Size**: 384 bytes and a few words for the queue, 128 for a handle's record, and for
-///   each segment 256 for a lane and a word beside each item.
+///   each segment 256 for a lane, the items, and a word beside each of them if lanes are shared.
 ///
 /// # When not to use
 ///
@@ -111,7 +116,7 @@ use self::shared::Shared;
 ///   [`SegQueue`](crate::SegQueue), or `max_width(1)`.
 /// - When the producers can outrun the consumers for long: nothing limits the memory
 ///   but [`LaneOptions::max_segments`].
-/// - For few items in many queues: the first segment has 8 KiB by default.
+/// - For few items in many queues: the first segment has 16 KiB by default.
 /// - To sleep until there is an item, by itself: see [`Waitable`](crate::Waitable).
 ///
 /// # Source
@@ -119,8 +124,9 @@ use self::shared::Shared;
 /// Segments as in the k-segment queue (Kirsch, Lippautz, Payer: *Fast and Scalable,
 /// Lock-free k-FIFO Queues*, 2013), whose width changes by window as in the elastic 2D
 /// queue (von Geijer, Tsigas: *How to Relax Instantly*, 2024); slots used once, which
-/// a consumer may burn, as in Ramalhete's and Correia's FAAArrayQueue (2016); the double
-/// collect of d-CBO (2025); hazard pointers (Michael, 2004). `PROTOCOL.md`, beside the
+/// a consumer may burn where lanes are shared, as in Ramalhete's and Correia's FAAArrayQueue (2016); the double
+/// collect of d-CBO (2025); hazard pointers (Michael, 2004); an
+/// owner's lane is taken from it as a biased lock is revoked, by an asymmetric fence. `PROTOCOL.md`, beside the
 /// source, has the argument.
 pub struct LaneQueue<T> {
     shared: Arc<Shared<T>>,

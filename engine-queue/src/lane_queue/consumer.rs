@@ -11,10 +11,11 @@ use engine_atomic::sync::{Arc, pick};
 use super::handle::{Handle, Seat};
 use super::hazard::Kind;
 use super::lane::{Lane, Look, Memo};
-#[cfg(feature = "std")]
+#[cfg(any(test, feature = "std"))]
 use super::segment::Next;
 use super::segment::{Collect, Verdict};
 use super::shared::Shared;
+use crate::lost_race::LostRaces;
 
 /// Rounds of waiting for a push that has claimed a slot and not finished, before its
 /// slot is given up: four that spin and four that yield the processor. None in a model:
@@ -147,7 +148,7 @@ impl<T> Consumer<T> {
             return true;
         }
         let own = &segment.lanes()[self.lane];
-        if own.head() < own.tail().tickets() {
+        if own.head() < own.tail(segment.tenure()).tickets() {
             return false;
         }
         fence();
@@ -159,6 +160,7 @@ impl<T> Consumer<T> {
     #[inline(never)]
     fn search<R>(&mut self, mut take: impl FnMut(&Lane<'_, T>, &mut Memo) -> Look<R>) -> Option<R> {
         let backoff = Backoff::new();
+        let mut races = LostRaces::new();
         loop {
             if self.seat.is_none() {
                 self.sit_down();
@@ -166,7 +168,7 @@ impl<T> Consumer<T> {
             }
             match self.scan(&mut take) {
                 Scan::Taken(taken) => return Some(taken),
-                Scan::Lost => backoff.spin(),
+                Scan::Lost => self.stay_away(&mut races),
                 Scan::Pending(lane, slot) => {
                     if backoff.rounds() < PATIENCE {
                         backoff.snooze();
@@ -225,6 +227,14 @@ impl<T> Consumer<T> {
         }
     }
 
+    /// After a race that was lost, and nothing was found elsewhere: see [`LostRaces`].
+    fn stay_away(&self, races: &mut LostRaces) {
+        if let Some(seat) = &self.seat {
+            // SAFETY: pinned by our handle.
+            races.wait(unsafe { seat.lane() }.ends.head_word());
+        }
+    }
+
     fn burn(&self, lane: usize, slot: usize) {
         if let Some(seat) = &self.seat {
             // SAFETY: pinned by our handle.
@@ -262,6 +272,20 @@ impl<T> Consumer<T> {
                 false
             }
         }
+    }
+
+    /// Moves the head on if there is a next segment and this one is drained, and stops before the
+    /// fence of the next pin.
+    #[cfg(test)]
+    pub(super) fn pass_halfway(&self) -> bool {
+        self.seat.as_ref().is_some_and(|seat| {
+            // SAFETY: pinned by our handle.
+            let segment = unsafe { seat.segment() };
+            match segment.next() {
+                Next::Segment(next) if segment.is_drained() => self.handle.pass(segment, next),
+                _ => false,
+            }
+        })
     }
 
     /// Takes a seat in the first segment.

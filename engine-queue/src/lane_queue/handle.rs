@@ -7,10 +7,10 @@ use engine_atomic::CachePadded;
 use engine_atomic::sync::Arc;
 
 use super::hazard::Record;
-use super::lane::{Ends, Lane};
+use super::lane::{Ends, Lane, Tenure};
 use super::segment::Segment;
 use super::shared::Shared;
-use super::slot::{Generation, Slot};
+use super::slot::{Generation, Mark, Value};
 
 /// A share of the queue, and a record of its own.
 pub(super) struct Handle<T> {
@@ -57,8 +57,10 @@ impl<T> Drop for Handle<T> {
 pub(super) struct Seat<T> {
     segment: NonNull<Segment<T>>,
     ends: NonNull<Ends>,
-    slots: NonNull<[Slot<T>]>,
+    values: NonNull<[Value<T>]>,
+    marks: NonNull<[Mark]>,
     generation: Generation,
+    tenure: Tenure,
 }
 
 impl<T> Seat<T> {
@@ -69,8 +71,20 @@ impl<T> Seat<T> {
         Self {
             segment: NonNull::from(segment),
             ends: NonNull::from(lane.ends),
-            slots: NonNull::from(lane.slots),
+            values: NonNull::from(lane.values),
+            marks: NonNull::from(lane.marks),
             generation: lane.generation,
+            tenure: lane.tenure,
+        }
+    }
+
+    /// A seat in `segment`, as by `new`, in none of its lanes.
+    pub(super) fn apart(segment: &Segment<T>) -> Self {
+        Self {
+            values: NonNull::from(&mut []),
+            marks: NonNull::from(&mut []),
+            tenure: Tenure::Owned,
+            ..Self::new(segment, 0)
         }
     }
 
@@ -83,8 +97,11 @@ impl<T> Seat<T> {
             // SAFETY: part of the segment, which lives, by contract.
             ends: unsafe { self.ends.as_ref() },
             // SAFETY: as above.
-            slots: unsafe { self.slots.as_ref() },
+            values: unsafe { self.values.as_ref() },
+            // SAFETY: as above.
+            marks: unsafe { self.marks.as_ref() },
             generation: self.generation,
+            tenure: self.tenure,
         }
     }
 

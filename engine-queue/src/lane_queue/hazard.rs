@@ -62,7 +62,8 @@ impl<T> Record<T> {
             // SeqCst: the two cases above.
             fence(SeqCst);
             // Acquire: receives the segment; pairs with the Release of the exchange that
-            // put it there.
+            // put it there. (No model misses it: the fence acquires what the guess has read. But
+            // that may have been an earlier use of the same memory.)
             let now = source.load(Acquire);
             if now == segment
                 && let Some(segment) = NonNull::new(segment)
@@ -109,8 +110,9 @@ impl<T> Registry<T> {
             // Relaxed: a look, to spare the RMW.
             let is_free = !record.taken.load(Relaxed);
             // false -> true
-            // Acquire: the last handle's pins are gone; pairs with the Release in
-            // `give_back`.
+            // Acquire: the last handle's pins are gone, and not later than ours; pairs with the
+            // Release in `give_back`. (No model misses it: loom has all stores to one word in the
+            // order in which it runs them.)
             if is_free && !record.taken.swap(true, Acquire) {
                 return NonNull::from(record);
             }

@@ -5,11 +5,19 @@ use core::fmt;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-use engine_atomic::sync::atomic::{AtomicUsize, Ordering::*};
-use engine_atomic::sync::{MODEL, hint};
-use engine_atomic::{Backoff, CachePadded, Contention, separate_lines};
+use engine_atomic::sync::atomic::{AtomicBool, AtomicUsize, Ordering::*};
+use engine_atomic::{CachePadded, Contention, separate_lines};
 
-use super::slot::{Generation, Slot, State};
+use super::slot::{Generation, Mark, Value};
+use crate::word::{AtomicIndex, Word};
+
+mod gate;
+mod memo;
+mod owned;
+mod shared;
+
+use self::gate::Gate;
+pub(super) use self::memo::Memo;
 
 /// The widest segment there may be.
 pub(super) const MAX_WIDTH: usize = 64;
@@ -25,7 +33,18 @@ const CLOSED: usize = 1 << (usize::BITS - 8);
 const _: () = assert!(MAX_WIDTH * MAX_SLOTS < CLOSED);
 const _: () = assert!(MAX_WIDTH <= usize::MAX / (2 * CLOSED));
 
+/// Who pushes into the lanes of a segment. Fixed with its width.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Tenure {
+    /// One producer for each lane, the one that took it first: `lane/owned.rs`.
+    Owned,
+    /// Any number of producers for each lane: `lane/shared.rs`.
+    Shared,
+}
+
 /// `{ ticket, closed }`.
+///
+/// In a shared lane this is the tail's word:
 ///
 /// | value | meaning | who may leave it, how |
 /// |---|---|---|
@@ -33,12 +52,26 @@ const _: () = assert!(MAX_WIDTH <= usize::MAX / (2 * CLOSED));
 /// | `t = slots` | used up | a closer, `+ CLOSED` |
 /// | with CLOSED | closed at that ticket | nobody, until the segment is recycled |
 ///
+/// In an owned lane it is what the word and the [`Gate`] say together. The word has what its owner
+/// has announced: only the owner writes it, each time to a later ticket. It means `t`
+/// while the gate is open, and what the gate says when it is closed.
+///
 /// A tail never goes back and the mark is never taken away, so a value seen twice
 /// was there all the time in between.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Tail(usize);
 
 impl Tail {
+    #[inline]
+    fn open(tickets: usize) -> Self {
+        Self(tickets)
+    }
+
+    #[inline]
+    fn closed(tickets: usize) -> Self {
+        Self(tickets | CLOSED)
+    }
+
     /// Tickets given out.
     #[inline]
     pub(super) fn tickets(self) -> usize {
@@ -66,75 +99,86 @@ impl fmt::Debug for Tail {
     }
 }
 
-/// A word of tickets, and what happened on its way: on one line on purpose, see
-/// [`Contention`].
-struct End {
+/// Where pushes come in: all on one line on purpose. A consumer gets what it asks for in
+/// one transfer, and an owner has it to itself until one asks.
+struct In {
     word: AtomicUsize,
+    /// Of an owned lane.
+    gate: Gate,
+    /// Of an owned lane: whether it has an owner. Who closes it may be that.
+    owned: AtomicBool,
+    /// How many tickets there are.
+    slots: usize,
     /// Races lost here.
     lost: Contention,
-    /// At the head: slots given up.
-    burned: Contention,
 }
 
-impl End {
-    fn new() -> Self {
-        Self {
-            word: AtomicUsize::new(0),
-            lost: Contention::new(),
-            burned: Contention::new(),
-        }
-    }
-
-    fn reset(&self) {
-        // Relaxed: the caller has the lane alone, and publishes it later.
-        self.word.store(0, Relaxed);
-        self.lost.record(self.lost.lost().wrapping_neg());
-        self.burned.record(self.burned.lost().wrapping_neg());
-    }
+/// Where pops take out.
+struct Out {
+    word: AtomicIndex,
+    /// Races lost here.
+    lost: Contention,
+    /// Slots given up.
+    burned: Contention,
 }
 
 /// The two ends.
 pub(super) struct Ends {
-    tail: CachePadded<End>,
-    head: CachePadded<End>,
+    tail: CachePadded<In>,
+    head: CachePadded<Out>,
 }
 
 separate_lines!(Ends { tail, head });
 
 impl Ends {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(slots: usize) -> Self {
         Self {
-            tail: CachePadded::new(End::new()),
-            head: CachePadded::new(End::new()),
+            tail: CachePadded::new(In {
+                word: AtomicUsize::new(0),
+                gate: Gate::new(),
+                owned: AtomicBool::new(false),
+                slots,
+                lost: Contention::new(),
+            }),
+            head: CachePadded::new(Out {
+                word: AtomicIndex::new(0),
+                lost: Contention::new(),
+                burned: Contention::new(),
+            }),
         }
     }
 
     /// Both ends to the first slot. Only who has the segment alone may do this.
     pub(super) fn reset(&self) {
-        self.tail.reset();
-        self.head.reset();
+        let forget = |count: &Contention| count.record(count.lost().wrapping_neg());
+        // Relaxed, all: the caller has the lane alone, and publishes it later.
+        self.tail.word.store(0, Relaxed);
+        self.tail.gate.reset();
+        self.tail.owned.store(false, Relaxed);
+        forget(&self.tail.lost);
+        self.head.word.store(0, Relaxed);
+        forget(&self.head.lost);
+        forget(&self.head.burned);
     }
 
     #[inline]
-    pub(super) fn tail(&self) -> Tail {
-        // Relaxed: a ticket orders nothing; items are published by their slots. What a
-        // verdict about emptiness needs is in `Segment::verdict`.
-        Tail(self.tail.word.load(Relaxed))
+    pub(super) fn tail(&self, tenure: Tenure) -> Tail {
+        match tenure {
+            Tenure::Owned => self.owned_tail(),
+            Tenure::Shared => self.shared_tail(),
+        }
     }
 
     #[inline]
     pub(super) fn head(&self) -> usize {
         // Relaxed: the head only grows, so what was passed is passed; the items are
         // taken by the winner of the exchange alone.
-        self.head.word.load(Relaxed)
+        self.head.word.load(Relaxed) as usize
     }
 
-    /// Closes the lane; the tickets that it has given out are final.
-    pub(super) fn close(&self) -> Tail {
-        // t -> t + CLOSED
-        // Relaxed: an RMW sees every claim before it, and none succeeds after it. The
-        // Release of the `next` that a closer installs publishes it.
-        Tail(self.tail.word.fetch_or(CLOSED, Relaxed) | CLOSED)
+    /// The word of the head, to look at while others have the better of it.
+    pub(super) fn head_word(&self) -> &AtomicIndex {
+        &self.head.word
     }
 
     /// Races lost by producers, and by consumers.
@@ -155,158 +199,29 @@ pub(super) enum Look<R> {
     Taken(R),
     /// Another consumer was faster.
     Lost,
-    /// A push has claimed this slot and not finished.
+    /// A push has claimed this slot and not finished. Not in an owned lane.
     Pending(usize),
     /// Every ticket up to this tail is popped or burned.
     Drained(Tail),
 }
 
-/// What a consumer remembers of the lane that it sits on.
-///
-/// A consumer that is faster than the producers looks at the tail for every item, and each
-/// look takes the line away from a producer: both crawl. So when looks find few items it
-/// tries to wait a moment before one. If that look finds many, it goes on so. If not, the
-/// producers are slow by themselves, or on this very thread, and it tries again ever
-/// more seldom. After a look that found nothing it never waits: then it disturbs nobody,
-/// and its caller may have better things to do.
-pub(super) struct Memo {
-    /// At least so many tickets were given out.
-    tickets: usize,
-    /// Races lost and not written down yet.
-    lost: usize,
-    /// Whether the last look found something, and whether it waited.
-    found: bool,
-    waited: bool,
-    /// Looks that find few items before one waits.
-    trial_in: u32,
-    /// The same, after the next trial that fails.
-    next_trial: u32,
-}
-
-/// A look that finds fewer items came too early.
-const FEW: usize = 16;
-
-/// In time a few line transfers, or some dozens of pushes: `cargo run --release -p benches --bin
-/// limits` prints a pause and a transfer.
-const PAUSES: usize = 16;
-
-/// Looks between two trials, at first and at most.
-const TRIALS: (u32, u32) = (4, 4096);
-
-impl Memo {
-    pub(super) fn new() -> Self {
-        Self {
-            tickets: 0,
-            lost: 0,
-            found: false,
-            waited: false,
-            trial_in: TRIALS.0,
-            next_trial: TRIALS.0,
-        }
-    }
-
-    /// For another lane.
-    pub(super) fn forget(&mut self) {
-        self.tickets = 0;
-    }
-
-    /// Before a look at the tail.
-    #[inline]
-    fn wait(&mut self) {
-        self.waited = self.found && self.trial_in == 0;
-        if self.waited && !MODEL {
-            (0..PAUSES).for_each(|_| hint::spin_loop());
-        }
-    }
-
-    /// After it.
-    #[inline]
-    fn learn(&mut self, head: usize, tail: Tail) {
-        self.tickets = tail.tickets();
-        self.found = head < self.tickets;
-        let few = self.tickets < head + FEW;
-        if !self.found {
-        } else if !self.waited {
-            self.trial_in = self.trial_in.saturating_sub(u32::from(few));
-        } else if few {
-            self.next_trial = (self.next_trial * 2).min(TRIALS.1);
-            self.trial_in = self.next_trial;
-        } else {
-            self.next_trial = TRIALS.0;
-        }
-    }
-}
-
 /// A lane that is pinned.
 pub(super) struct Lane<'a, T> {
     pub(super) ends: &'a Ends,
-    pub(super) slots: &'a [Slot<T>],
+    pub(super) values: &'a [Value<T>],
+    /// Beside each value of a shared lane.
+    pub(super) marks: &'a [Mark],
     pub(super) generation: Generation,
+    pub(super) tenure: Tenure,
 }
 
 impl<T> Lane<'_, T> {
-    /// Appends `item`, or gives it back when the lane takes no more. `race` runs
-    /// before the first claim: tests lose races with it.
-    #[inline]
-    pub(super) fn push(&self, mut item: T, race: impl FnOnce()) -> Result<(), T> {
-        let backoff = Backoff::new();
-        let mut race = Some(race);
-        loop {
-            let tail = self.ends.tail();
-            // A closed tail is above every number of slots.
-            let Some(slot) = self.slots.get(tail.0) else {
-                self.ends.tail.lost.record(backoff.rounds() as usize);
-                return Err(item);
-            };
-            if let Some(race) = race.take() {
-                race();
-            }
-            if !self.claim(tail, 1) {
-                backoff.spin();
-                continue;
-            }
-            self.ends.tail.lost.record(backoff.rounds() as usize);
-            // SAFETY: the claim gave us this slot, once.
-            match unsafe { slot.put(self.generation, item) } {
-                Ok(()) => return Ok(()),
-                // Burned: the next ticket, in the same lane, before any other item of
-                // this producer.
-                Err(back) => item = back,
-            }
-            backoff.reset();
-        }
-    }
-
     /// Appends from `items`, in their order, until there are none or the lane takes no
-    /// more.
-    pub(super) fn push_all(&self, items: &mut VecDeque<T>) {
-        let backoff = Backoff::new();
-        loop {
-            let tail = self.ends.tail();
-            // A closed tail is above every number of slots.
-            let room = self.slots.get(tail.0..).unwrap_or(&[]);
-            let count = items.len().min(room.len());
-            if count == 0 {
-                self.ends.tail.lost.record(backoff.rounds() as usize);
-                return;
-            }
-            if !self.claim(tail, count) {
-                backoff.spin();
-                continue;
-            }
-            self.ends.tail.lost.record(backoff.rounds() as usize);
-            backoff.reset();
-            for slot in &room[..count] {
-                let Some(item) = items.pop_front() else {
-                    break;
-                };
-                // SAFETY: the claim gave us these slots, each once.
-                if let Err(back) = unsafe { slot.put(self.generation, item) } {
-                    // Burned: the item takes the next of our slots, so the order stays; one
-                    // that finds no slot claims again. Does not allocate: it came from here.
-                    items.push_front(back);
-                }
-            }
+    /// more. `ticket`: the owner's next.
+    pub(super) fn push_all(&self, items: &mut VecDeque<T>, ticket: &mut usize) {
+        match self.tenure {
+            Tenure::Owned => self.push_all_owned(items, ticket),
+            Tenure::Shared => self.push_all_shared(items),
         }
     }
 
@@ -318,8 +233,11 @@ impl<T> Lane<'_, T> {
     pub(super) unsafe fn seed(&self, item: T) {
         // Relaxed: installed later, with a Release.
         self.ends.tail.word.store(1, Relaxed);
-        // SAFETY: nobody else has access.
-        unsafe { self.slots[0].fill(self.generation, item) };
+        // SAFETY: nobody else has access, by contract.
+        unsafe { self.values[0].write(item) };
+        if let Some(mark) = self.marks.first() {
+            mark.set_full(self.generation);
+        }
     }
 
     /// Takes back what `seed` put there.
@@ -329,122 +247,67 @@ impl<T> Lane<'_, T> {
     /// Nobody else has had access since, and the segment is recycled or freed next.
     pub(super) unsafe fn unseed(&self) -> T {
         // SAFETY: filled by `seed`; not read by anybody else.
-        unsafe { self.slots[0].take() }
+        unsafe { self.values[0].take() }
     }
 
-    /// Takes `count` tickets from `tail` on, which are there.
-    #[inline]
-    pub(super) fn claim(&self, tail: Tail, count: usize) -> bool {
-        // t -> t + count
-        // Relaxed: see `Ends::tail`. Not weak: a failure counts as a lost race.
-        self.ends
-            .tail
-            .word
-            .compare_exchange(tail.0, tail.0 + count, Relaxed, Relaxed)
-            .is_ok()
-    }
-
-    /// The slots at the head that pushes have claimed, as far as `memo` knows, or all of
-    /// them; at least one, or what it means that there is none.
+    /// The head, and how many slots from there on have been given out, as far as `memo`
+    /// knows, or all of them; at least one, or what it means that there is none.
     ///
     /// The tail is looked at only when what was known of it is used up: its line belongs to
     /// the producers, and so does that of the next slot, which is not touched before it was
-    /// claimed. So a consumer that keeps up takes what has come meanwhile in one go, and
+    /// given out. So a consumer that keeps up takes what has come meanwhile in one go, and
     /// leaves them alone until then.
     #[inline]
-    fn claimed(&self, memo: &mut Memo) -> Result<(usize, &[Slot<T>]), Tail> {
+    fn announced(&self, memo: &mut Memo) -> Result<(usize, usize), Tail> {
         let head = self.ends.head();
         if head >= memo.tickets {
             memo.wait();
-            let tail = self.ends.tail();
+            let tail = self.ends.tail(self.tenure);
             memo.learn(head, tail);
             if head >= memo.tickets {
                 return Err(tail);
             }
         }
-        Ok((head, &self.slots[head..memo.tickets]))
+        Ok((head, memo.tickets - head))
     }
 
     /// Takes the first item.
     #[inline]
     pub(super) fn pop(&self, memo: &mut Memo) -> Look<T> {
-        loop {
-            let (head, slot) = match self.claimed(memo) {
-                Ok((head, slots)) => (head, &slots[0]),
-                Err(tail) => return Look::Drained(tail),
-            };
-            match slot.state(self.generation) {
-                State::Full => {
-                    if !self.pass(head, 1) {
-                        memo.lost += 1;
-                        return Look::Lost;
-                    }
-                    self.ends.head.lost.record(core::mem::take(&mut memo.lost));
-                    // SAFETY: we saw it full and moved the head past it.
-                    return Look::Taken(unsafe { slot.take() });
-                }
-                State::Burned => self.pass_burned(head),
-                State::Empty => return Look::Pending(head),
-            }
+        match self.tenure {
+            Tenure::Owned => self.pop_owned(memo),
+            Tenure::Shared => self.pop_shared(memo),
         }
     }
 
     /// Takes up to `most` items from the front into `out`, which need not have room.
     pub(super) fn pop_some(&self, most: usize, out: &mut Vec<T>, memo: &mut Memo) -> Look<usize> {
-        loop {
-            let (head, slots) = match self.claimed(memo) {
-                Ok(claimed) => claimed,
-                Err(tail) => return Look::Drained(tail),
-            };
-            let is_full = |slot: &&Slot<T>| slot.state(self.generation) == State::Full;
-            let count = slots.iter().take(most).take_while(is_full).count();
-            if count == 0 {
-                match slots[0].state(self.generation) {
-                    // Since we looked.
-                    State::Full => {}
-                    State::Burned => self.pass_burned(head),
-                    State::Empty => return Look::Pending(head),
-                }
-                continue;
-            }
-            // Unwind: nothing is claimed yet.
-            out.reserve(count);
-            if !self.pass(head, count) {
-                memo.lost += 1;
-                return Look::Lost;
-            }
-            self.ends.head.lost.record(core::mem::take(&mut memo.lost));
-            for slot in &slots[..count] {
-                // SAFETY: we saw it full and moved the head past it.
-                out.push(unsafe { slot.take() });
-            }
-            return Look::Taken(count);
+        match self.tenure {
+            Tenure::Owned => self.pop_some_owned(most, out, memo),
+            Tenure::Shared => self.pop_some_shared(most, out, memo),
         }
     }
 
-    /// Moves the head over `count` slots that are full or burned.
+    /// Moves the head over `count` slots, for a consumer that then has what is in them.
     #[inline]
-    fn pass(&self, head: usize, count: usize) -> bool {
+    fn pass(&self, head: usize, count: usize, memo: &mut Memo) -> bool {
+        if !self.move_head(head, count) {
+            memo.lost += 1;
+            return false;
+        }
+        self.ends.head.lost.record(core::mem::take(&mut memo.lost));
+        true
+    }
+
+    #[inline]
+    fn move_head(&self, head: usize, count: usize) -> bool {
         // h -> h + count
-        // Relaxed: the items came with the states of their slots, and the memory is not
-        // used again before our hazard has left it.
+        // Relaxed: the items came with the tail or the marks of their slots, and the
+        // memory is not used again before our hazard has left it.
         self.ends
             .head
             .word
-            .compare_exchange(head, head + count, Relaxed, Relaxed)
+            .compare_exchange(head as Word, (head + count) as Word, Relaxed, Relaxed)
             .is_ok()
-    }
-
-    fn pass_burned(&self, head: usize) {
-        if self.pass(head, 1) {
-            self.ends.head.burned.record(1);
-        }
-    }
-
-    /// Gives up on the push that holds slot `at`, unless it has just finished.
-    pub(super) fn burn(&self, at: usize) {
-        if let Some(slot) = self.slots.get(at) {
-            slot.burn(self.generation);
-        }
     }
 }

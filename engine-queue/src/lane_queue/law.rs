@@ -4,16 +4,19 @@
 //! segment's plan. It is evaluated once a segment, by the producer that installs the
 //! next one, and its result never changes: nobody can hold a stale width.
 
-/// Above one lost race in so many pushes a segment is hot. A lost race costs one or two
-/// transfers of a line, about ten times a push that meets nobody: at this rate, about a
-/// third on top.
-const HOT: usize = 32;
+use super::lane::Tenure;
 
-/// Hot segments in a row that widen.
-const HOT_RUN: u32 = 2;
+/// What a lost race counts in heat; each push takes one away. So more than one lost race in so
+/// many pushes heats a queue up. A lost race says that two threads were at one lane in the same few
+/// nanoseconds: there are many that meet without one. Each costs one or two transfers of a
+/// line, some dozens of pushes.
+const RACE: usize = 512;
 
-/// Below one lost race in so many pushes a segment is calm.
-const CALM: usize = 256;
+/// The heat that widens: so a single race never does.
+const HOT: usize = 2 * RACE;
+
+/// There is no more heat than this: the past is forgotten after as many pushes.
+const MOST_HEAT: usize = 4 * RACE;
 
 /// Calm points after which a lane is tried to be saved, at first and at most.
 const PATIENCE: (u32, u32) = (16, 512);
@@ -25,15 +28,20 @@ const TRIAL: u32 = 16;
 /// who is fast fills its lane while another one is still on its way.
 const LONELY_RUN: u32 = 8;
 
+/// Segments after a widening for which the next producer without a lane gets one at once: threads
+/// that take turns on a processor come back, and would first have to race again.
+const WARM: u32 = 1024;
+
 /// Calm points of a segment with little fill, or with more scans that found nothing
 /// than pushes. Others count one.
 const IDLE: u32 = 4;
 
-/// The least and greatest width.
+/// The least and greatest width, and whether lanes may be owned.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Bounds {
     pub(super) min: usize,
     pub(super) max: usize,
+    pub(super) owned: bool,
 }
 
 /// What was decided for a segment.
@@ -41,8 +49,9 @@ pub(super) struct Bounds {
 pub(super) struct Plan {
     /// Lanes.
     pub(super) width: usize,
-    /// Hot segments in a row before this one.
-    hot: u32,
+    pub(super) tenure: Tenure,
+    /// By the races of the segments before this one.
+    heat: usize,
     /// Segments in a row with fewer producers than lanes.
     lonely: u32,
     /// The most producers that one of these had.
@@ -53,6 +62,8 @@ pub(super) struct Plan {
     patience: u32,
     /// Segments since the last narrowing that calm points made; saturates.
     since: u32,
+    /// Segments for which a producer without a lane is reason enough to widen.
+    warm: u32,
 }
 
 /// What happened in a segment until it was closed.
@@ -64,7 +75,9 @@ pub(super) struct Seen {
     pub(super) room: usize,
     /// Races lost, by producers and consumers.
     pub(super) lost: usize,
-    /// Producers that came.
+    /// Tickets that no consumer had passed.
+    pub(super) left: usize,
+    /// Producers that were there, those that found no lane to own among them.
     pub(super) producers: usize,
     /// Scans of all lanes that found nothing.
     pub(super) idle_scans: usize,
@@ -75,12 +88,14 @@ impl Plan {
     pub(super) fn first(bounds: Bounds) -> Self {
         Self {
             width: bounds.min,
-            hot: 0,
+            tenure: bounds.tenure(bounds.min, 1),
+            heat: 0,
             lonely: 0,
             crowd: 1,
             calm: 0,
             patience: PATIENCE.0,
             since: u32::MAX,
+            warm: 0,
         }
     }
 
@@ -88,9 +103,11 @@ impl Plan {
     pub(super) fn after(self, seen: Seen, bounds: Bounds) -> Self {
         // No more lanes than producers.
         let crowd = seen.producers.clamp(bounds.min, bounds.max);
-        let is_hot = seen.lost.saturating_mul(HOT) > seen.pushes;
+        let heat = self.heat + seen.lost.saturating_mul(RACE).min(MOST_HEAT + seen.pushes);
         let mut next = Self {
+            heat: heat.saturating_sub(seen.pushes).min(MOST_HEAT),
             since: self.since.saturating_add(1),
+            warm: self.warm.saturating_sub(1),
             ..self
         };
         if crowd < self.width {
@@ -99,49 +116,70 @@ impl Plan {
         } else {
             (next.crowd, next.lonely) = (1, 0);
         }
+        // There were races lately, and now there is a producer without a lane.
+        let is_crowded = self.tenure == Tenure::Owned && self.warm > 0;
         if next.lonely >= LONELY_RUN {
-            next.width = next.crowd;
-            (next.crowd, next.lonely) = (1, 0);
-            (next.hot, next.calm) = (0, 0);
-        } else if is_hot {
-            next.calm = 0;
-            next.hot = self.hot + 1;
-            if next.hot >= HOT_RUN {
-                next.hot = 0;
-                next.width = (self.width * 2).min(crowd).max(self.width);
-                if next.width > self.width && self.since < TRIAL {
-                    next.patience = (self.patience * 2).min(PATIENCE.1);
-                    next.since = u32::MAX;
-                }
+            next.resize(next.crowd);
+        } else if crowd > self.width && (next.heat >= HOT || is_crowded) {
+            next.resize(crowd);
+            next.warm = WARM;
+            if self.since < TRIAL {
+                next.patience = (self.patience * 2).min(PATIENCE.1);
+                next.since = u32::MAX;
             }
         } else {
-            next.hot = 0;
-            next.calm = self.calm + seen.calm_points();
+            next.calm = match next.heat {
+                0 => self.calm + seen.calm_points(),
+                HOT.. => 0,
+                _ => self.calm,
+            };
             if next.calm >= self.patience {
-                next.calm = 0;
                 let narrower = (self.width / 2).max(bounds.min);
                 if narrower < self.width {
-                    next.width = narrower;
-                    next.since = 0;
+                    next.resize(narrower);
+                    (next.since, next.warm) = (0, 0);
                 }
+                next.calm = 0;
             }
         }
         if next.since == TRIAL {
             // The narrowing was right.
             next.patience = PATIENCE.0;
         }
+        next.tenure = bounds.tenure(next.width, seen.producers);
         next
     }
 
+    fn resize(&mut self, width: usize) {
+        self.width = width;
+        (self.crowd, self.lonely, self.heat, self.calm) = (1, 0, 0, 0);
+    }
+
     #[cfg(test)]
-    pub(super) fn of_width(self, width: usize) -> Self {
-        Self { width, ..self }
+    pub(super) fn scripted(self, width: usize, tenure: Tenure) -> Self {
+        Self {
+            width,
+            tenure,
+            ..self
+        }
+    }
+}
+
+impl Bounds {
+    /// A lane for each producer, if there are as many.
+    fn tenure(self, width: usize, producers: usize) -> Tenure {
+        if self.owned && producers <= width {
+            Tenure::Owned
+        } else {
+            Tenure::Shared
+        }
     }
 }
 
 impl Seen {
     fn calm_points(self) -> u32 {
-        if self.lost.saturating_mul(CALM) > self.pushes {
+        if self.left * 2 > self.pushes {
+            // The consumers do not keep up: no time to put producers together.
             0
         } else if self.pushes * 4 < self.room || self.idle_scans > self.pushes {
             IDLE
@@ -152,127 +190,4 @@ impl Seen {
 }
 
 #[cfg(all(test, not(any(engine_loom, engine_shuttle))))]
-mod tests {
-    use super::*;
-
-    const BOUNDS: Bounds = Bounds { min: 1, max: 8 };
-
-    fn quiet(producers: usize) -> Seen {
-        Seen {
-            pushes: 256,
-            room: 256,
-            lost: 0,
-            producers,
-            idle_scans: 0,
-        }
-    }
-
-    fn hot(producers: usize) -> Seen {
-        Seen {
-            lost: 256 / HOT + 1,
-            ..quiet(producers)
-        }
-    }
-
-    fn run(plan: Plan, seen: Seen, segments: usize) -> Plan {
-        (0..segments).fold(plan, |plan, _| plan.after(seen, BOUNDS))
-    }
-
-    #[test]
-    fn widens_by_runs_of_hot_segments_up_to_the_producers() {
-        let plan = Plan::first(BOUNDS);
-        assert_eq!(plan.width, 1);
-        assert_eq!(run(plan, hot(5), 1).width, 1);
-        assert_eq!(run(plan, hot(5), 2).width, 2);
-        assert_eq!(run(plan, hot(5), 4).width, 4);
-        assert_eq!(run(plan, hot(5), 100).width, 5);
-        assert_eq!(run(plan, hot(50), 100).width, 8);
-        assert_eq!(run(plan, hot(1), 100).width, 1);
-        // A quiet segment in between breaks the run.
-        let plan = run(run(plan, hot(5), 1), quiet(5), 1);
-        assert_eq!(run(plan, hot(5), 1).width, 1);
-    }
-
-    #[test]
-    fn drops_lanes_that_no_producer_uses() {
-        let lonely = LONELY_RUN as usize;
-        let wide = run(Plan::first(BOUNDS), hot(8), 6);
-        assert_eq!(wide.width, 8);
-        for seen in [quiet, hot] {
-            assert_eq!(run(wide, seen(3), lonely - 1).width, 8);
-            assert_eq!(run(wide, seen(3), lonely).width, 3);
-        }
-        // As many as came to one segment of the run stay; one in which all came ends it.
-        let two = run(run(wide, quiet(5), 1), quiet(1), lonely - 1);
-        assert_eq!(two.width, 5);
-        let broken = run(run(wide, quiet(1), lonely - 1), quiet(8), 1);
-        assert_eq!(run(broken, quiet(1), lonely - 1).width, 8);
-    }
-
-    #[test]
-    fn narrows_after_patience_and_faster_when_idle() {
-        let wide = run(Plan::first(BOUNDS), hot(8), 4);
-        assert_eq!(wide.width, 4);
-        let patience = PATIENCE.0 as usize;
-        assert_eq!(run(wide, quiet(8), patience - 1).width, 4);
-        assert_eq!(run(wide, quiet(8), patience).width, 2);
-        for seen in [
-            Seen {
-                room: 2048,
-                ..quiet(8)
-            },
-            Seen {
-                idle_scans: 257,
-                ..quiet(8)
-            },
-        ] {
-            assert_eq!(run(wide, seen, patience / 4 - 1).width, 4);
-            assert_eq!(run(wide, seen, patience / 4).width, 2);
-        }
-        assert_eq!(run(wide, quiet(8), 100 * patience).width, 1);
-        // Neither hot nor calm: stays.
-        let warm = Seen {
-            lost: 8,
-            ..quiet(8)
-        };
-        assert_eq!(run(wide, warm, 1000), run(wide, warm, 999).aged());
-    }
-
-    impl Plan {
-        fn aged(self) -> Self {
-            Self {
-                since: self.since.saturating_add(1),
-                ..self
-            }
-        }
-    }
-
-    /// Two producers that race on one lane and not on two: the law does not flap.
-    #[test]
-    fn a_narrowing_that_was_wrong_makes_it_patient() {
-        let mut plan = Plan::first(BOUNDS);
-        let mut changes = 0;
-        for _ in 0..100_000 {
-            let seen = if plan.width == 1 { hot(2) } else { quiet(2) };
-            let next = plan.after(seen, BOUNDS);
-            changes += usize::from(next.width != plan.width);
-            plan = next;
-        }
-        // Patience doubles up to 512, so there is a trial in 514 segments in the end.
-        assert!((390..410).contains(&changes), "{changes}");
-        // Calm at last: narrow for good, and patience is forgotten.
-        let plan = run(plan, quiet(2), (PATIENCE.1 + TRIAL) as usize);
-        assert_eq!((plan.width, plan.patience), (1, PATIENCE.0));
-    }
-
-    #[test]
-    fn bounds_hold() {
-        let fixed = Bounds { min: 3, max: 3 };
-        let mut plan = Plan::first(fixed);
-        for n in 0..100 {
-            assert_eq!(plan.width, 3);
-            let seen = if n % 7 < 3 { hot(9) } else { quiet(1) };
-            plan = plan.after(seen, fixed);
-        }
-    }
-}
+mod tests;

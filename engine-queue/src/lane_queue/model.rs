@@ -10,18 +10,20 @@ use std::vec::Vec;
 use engine_atomic::sync::{Arc, MODEL, thread};
 use testkit::model::{Budget, check, check_large};
 
+use super::lane::Tenure;
 use super::segment::live;
+use super::shared::Script;
 use super::{Consumer, LaneOptions, LaneQueue, Producer};
 use crate::PushError;
 
 mod histories;
-mod history;
+mod owned;
 mod pins;
 
 #[cfg(not(any(engine_loom, engine_shuttle)))]
-pub(super) use self::histories::recorded;
+pub(super) use self::histories::{recorded, recorded_by_script};
 
-/// A queue whose segments have these widths, over and over.
+/// A queue whose segments have these widths, over and over, of shared lanes.
 pub(super) fn scripted<T>(widths: &'static [usize], lane_slots: usize) -> LaneQueue<T> {
     limited(widths, lane_slots, usize::MAX)
 }
@@ -31,12 +33,32 @@ pub(super) fn limited<T>(
     lane_slots: usize,
     segments: usize,
 ) -> LaneQueue<T> {
+    let tenures = &[Tenure::Shared];
+    by_script(Script { widths, tenures }, lane_slots, segments)
+}
+
+/// As `scripted`, where each lane has one producer at most.
+pub(super) fn owned<T>(widths: &'static [usize], lane_slots: usize) -> LaneQueue<T> {
+    mixed(widths, &[Tenure::Owned], lane_slots)
+}
+
+/// As `scripted`, and these are owned or shared, over and over.
+pub(super) fn mixed<T>(
+    widths: &'static [usize],
+    tenures: &'static [Tenure],
+    lane_slots: usize,
+) -> LaneQueue<T> {
+    by_script(Script { widths, tenures }, lane_slots, usize::MAX)
+}
+
+fn by_script<T>(script: Script, lane_slots: usize, segments: usize) -> LaneQueue<T> {
+    let widths = script.widths;
     let widest = widths.iter().copied().max().unwrap_or(1);
     LaneOptions::new()
         .max_width(widest)
         .lane_slots(lane_slots)
         .build_with(|mut limits| {
-            limits.script = Some(widths);
+            limits.script = Some(script);
             limits.segments = segments;
             limits
         })
@@ -264,8 +286,8 @@ fn none_is_of_one_moment_over_a_boundary() {
 
 /// Of two threads that each push to one queue and then look into the other's, one sees
 /// the other's item.
-fn two_queues(look: fn(&mut Consumer<usize>) -> bool) {
-    let [a, b] = [scripted(&[1], 2), scripted(&[1], 2)];
+fn two_queues(tenures: &'static [Tenure], look: fn(&mut Consumer<usize>) -> bool) {
+    let [a, b] = [(); 2].map(|()| mixed(&[1], tenures, 2));
     // Push to one, look into the other.
     let cross = |push: &LaneQueue<usize>, into: &LaneQueue<usize>| {
         Worker::start((push.producer(), into.consumer()), move |(push, into)| {
@@ -284,7 +306,7 @@ fn two_queues_are_not_both_empty() {
     check_freed(
         "two_queues_are_not_both_empty",
         Budget::preemptions(5),
-        || two_queues(|consumer| consumer.pop().is_some()),
+        || two_queues(&[Tenure::Shared], |consumer| consumer.pop().is_some()),
     );
 }
 
@@ -293,7 +315,7 @@ fn two_queues_do_not_both_say_empty() {
     check_freed(
         "two_queues_do_not_both_say_empty",
         Budget::exhaustive(),
-        || two_queues(|consumer| !consumer.is_empty()),
+        || two_queues(&[Tenure::Shared], |consumer| !consumer.is_empty()),
     );
 }
 

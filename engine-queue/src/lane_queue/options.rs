@@ -8,13 +8,13 @@ use super::LaneQueue;
 use super::lane::{MAX_SLOTS, MAX_WIDTH};
 use super::law::Bounds;
 use super::shared::{Limits, Shared};
-use super::slot::Slot;
+use super::slot::Value;
 
 /// Bytes of a lane that the default number of slots aims at.
-const LANE_BYTES: usize = 8 * 1024;
+const LANE_BYTES: usize = 16 * 1024;
 
 /// The fewest and the most slots of a lane by default.
-const LANE_SLOTS: (usize, usize) = (16, 512);
+const LANE_SLOTS: (usize, usize) = (16, 2048);
 
 /// Settings of a [`LaneQueue`].
 ///
@@ -54,8 +54,11 @@ impl LaneOptions {
         }
     }
 
-    /// The most lanes that a segment may have; by default as many as there are
-    /// processors to use, rounded up to a power of two, and 8 without the feature `std`.
+    /// The most lanes that a segment may have; by default four for each processor that there
+    /// is to use, rounded up to a power of two, but at least 8, and 8 without the feature `std`.
+    ///
+    /// There are never more than producers. A lane that has only one is the fastest, so this is
+    /// worth being as large as the number of threads that push.
     ///
     /// With 1 the queue is strictly first in, first out.
     ///
@@ -88,8 +91,8 @@ impl LaneOptions {
         self
     }
 
-    /// Slots of a lane: S in the guarantees. By default as many as fit into 8 KiB, but
-    /// at least 16 and at most 512.
+    /// Slots of a lane: S in the guarantees. By default as many as fit into 16 KiB, but
+    /// at least 16 and at most 2048.
     ///
     /// # Panics
     ///
@@ -106,7 +109,9 @@ impl LaneOptions {
 
     /// The most segments in the list; no limit by default.
     ///
-    /// A push that would need one more is refused. It is a bound on memory, not on
+    /// A push that would need one more is refused. So that none is for want of a lane of its
+    /// own, producers of such a queue share their lanes, at the price of two
+    /// read-modify-writes for each push. It is a bound on memory, not on
     /// items: besides the segments in the list there may be one for each handle that
     /// stands on one that was emptied, and a few that are kept for use.
     ///
@@ -134,7 +139,7 @@ impl LaneOptions {
     }
 
     pub(super) fn build_with<T>(&self, change: impl FnOnce(Limits) -> Limits) -> LaneQueue<T> {
-        let slot = size_of::<Slot<T>>();
+        let slot = size_of::<Value<T>>().max(1);
         let lane_slots = self
             .lane_slots
             .unwrap_or_else(|| (LANE_BYTES / slot).clamp(LANE_SLOTS.0, LANE_SLOTS.1));
@@ -142,6 +147,7 @@ impl LaneOptions {
         let bounds = Bounds {
             min: self.min_width,
             max: widest.max(self.min_width),
+            owned: self.max_segments == usize::MAX,
         };
         let bytes = slot
             .checked_mul(lane_slots)
@@ -173,7 +179,7 @@ impl Default for LaneOptions {
 fn default_width() -> usize {
     #[cfg(feature = "std")]
     {
-        processors().next_power_of_two().min(MAX_WIDTH)
+        (4 * processors()).next_power_of_two().clamp(8, MAX_WIDTH)
     }
     #[cfg(not(feature = "std"))]
     8

@@ -11,6 +11,7 @@ use engine_atomic::sync::Arc;
 
 use super::handle::{Handle, Seat};
 use super::hazard::Kind;
+use super::lane::Tenure;
 use super::segment::{Next, Segment};
 use super::shared::Shared;
 use crate::PushError;
@@ -30,6 +31,10 @@ use crate::PushError;
 pub struct Producer<T> {
     /// Uses what `handle` has pinned as `Kind::Work`.
     seat: Option<Seat<T>>,
+    /// Of the seat; `None`: there was none that this producer could own.
+    lane: Option<usize>,
+    /// The next ticket of an owned lane.
+    ticket: usize,
     handle: Handle<T>,
     home: usize,
     #[cfg(test)]
@@ -64,6 +69,8 @@ impl<T> Producer<T> {
     pub(super) fn new(shared: &Arc<Shared<T>>) -> Self {
         Self {
             seat: None,
+            lane: None,
+            ticket: 0,
             handle: Handle::new(shared),
             home: shared.producer_home(),
             #[cfg(test)]
@@ -101,8 +108,15 @@ impl<T> Producer<T> {
                 #[cfg(not(test))]
                 let race = || ();
                 #[cfg(test)]
-                let race = || self.race.iter_mut().for_each(|race| race());
-                match lane.push(item, race) {
+                let mut race = || self.race.iter_mut().for_each(|race| race());
+                let pushed = match lane.tenure {
+                    Tenure::Owned => {
+                        race();
+                        lane.push_owned(item, &mut self.ticket)
+                    }
+                    Tenure::Shared => lane.push_shared(item, race),
+                };
+                match pushed {
                     Ok(()) => return Ok(()),
                     Err(back) => item = back,
                 }
@@ -155,7 +169,7 @@ impl<T> Producer<T> {
         loop {
             if let Some(seat) = &self.seat {
                 // SAFETY: pinned by our handle.
-                unsafe { seat.lane() }.push_all(items);
+                unsafe { seat.lane() }.push_all(items, &mut self.ticket);
             }
             let Some(first) = items.pop_front() else {
                 return Ok(());
@@ -225,7 +239,8 @@ impl<T> Producer<T> {
         // SAFETY: not installed, so ours alone, and it lives.
         let new = unsafe { segment.as_ref() };
         let number = new.header().number;
-        let lane = new.enter(self.home);
+        // It is new: there is one.
+        let lane = new.enter(self.home).unwrap_or(0);
         // SAFETY: not installed, and once.
         unsafe { new.lane(lane).seed(item) };
         let Err(there) = last.install(segment) else {
@@ -246,6 +261,20 @@ impl<T> Producer<T> {
             // SAFETY: pinned by our handle.
             let last = unsafe { seat.segment() };
             self.link(last, item).is_ok()
+        })
+    }
+
+    /// Installs a segment and moves the tail to it, and stops before the fence of the next pin.
+    #[cfg(test)]
+    pub(super) fn install_and_swing(&mut self, item: T) -> bool {
+        self.seat.as_ref().is_some_and(|seat| {
+            // SAFETY: pinned by our handle.
+            let last = unsafe { seat.segment() };
+            let linked = self.link(last, item);
+            let _ = linked
+                .as_ref()
+                .map(|(segment, _)| self.handle.swing_tail(last, *segment));
+            linked.is_ok()
         })
     }
 
@@ -274,10 +303,18 @@ impl<T> Producer<T> {
         // SAFETY: pinned, until the next call.
         let segment = unsafe { segment.as_ref() };
         let lane = match used {
-            Some((number, lane)) if number == segment.header().number => lane,
+            Some((number, lane)) if number == segment.header().number => Some(lane),
             _ => segment.enter(self.home),
         };
-        self.seat = Some(Seat::new(segment, lane));
+        self.lane = lane;
+        self.ticket = 0;
+        self.seat = Some(match lane {
+            Some(lane) => Seat::new(segment, lane),
+            None => Seat::apart(segment),
+        });
+        if let (Some(lane), Tenure::Owned) = (lane, segment.tenure()) {
+            self.ticket = segment.lanes()[lane].own_ticket();
+        }
     }
 }
 
@@ -285,6 +322,15 @@ impl<T> Producer<T> {
 #[track_caller]
 fn push_refused<T>(refused: &PushError<T>) -> ! {
     panic!("push into a LaneQueue: {refused}; `try_push` hands the item back");
+}
+
+impl<T> Drop for Producer<T> {
+    fn drop(&mut self) {
+        if let Some(seat) = &self.seat {
+            // SAFETY: pinned by our handle.
+            unsafe { seat.segment() }.leave(self.lane);
+        }
+    }
 }
 
 impl<T> Clone for Producer<T> {

@@ -4,13 +4,14 @@ use core::ptr::{self, NonNull};
 
 use alloc::boxed::Box;
 
-use engine_atomic::CachePadded;
 use engine_atomic::sync::atomic::{AtomicPtr, AtomicUsize, Ordering::*, fence};
 use engine_atomic::sync::cell::UnsafeCell;
+use engine_atomic::sync::{hint, pick};
+use engine_atomic::{CachePadded, fence::heavy};
 
-use super::lane::{Ends, Lane, Tail};
+use super::lane::{Ends, Lane, Tail, Tenure};
 use super::law::{Plan, Seen};
-use super::slot::{Generation, Slot};
+use super::slot::{Generation, Mark, Value};
 
 /// What is fixed before a segment is installed.
 #[derive(Clone, Copy, Debug)]
@@ -62,6 +63,11 @@ impl<T> From<*mut Segment<T>> for Next<T> {
     }
 }
 
+/// Pauses. In time some line transfers, of which an owner needs two to see that its lane is
+/// closed, and to be seen; a heavy fence takes longer. None in a model: it has owners that are
+/// that fast anyway.
+const OWNERS_MOMENT: usize = pick(12, 0);
+
 pub(super) struct Segment<T> {
     header: UnsafeCell<Header>,
     next: AtomicPtr<Segment<T>>,
@@ -72,7 +78,9 @@ pub(super) struct Segment<T> {
     /// As many as any use of this memory may have lanes.
     lanes: Box<[Ends]>,
     /// `per_lane` for each lane, lane by lane.
-    slots: Box<[Slot<T>]>,
+    values: Box<[Value<T>]>,
+    /// The same for shared lanes. None, if this memory has never had any.
+    marks: Box<[Mark]>,
     per_lane: usize,
 }
 
@@ -119,8 +127,9 @@ impl<T> Segment<T> {
             next: AtomicPtr::new(ptr::null_mut()),
             below: AtomicPtr::new(ptr::null_mut()),
             visits: CachePadded::new((AtomicUsize::new(0), AtomicUsize::new(0))),
-            lanes: (0..lanes).map(|_| Ends::new()).collect(),
-            slots: (0..lanes * per_lane).map(|_| Slot::new()).collect(),
+            lanes: (0..lanes).map(|_| Ends::new(per_lane)).collect(),
+            values: (0..lanes * per_lane).map(|_| Value::new()).collect(),
+            marks: Box::default(),
             per_lane,
         });
         NonNull::from(Box::leak(segment))
@@ -164,12 +173,20 @@ impl<T> Segment<T> {
         true
     }
 
+    /// Has marks from here on.
+    pub(super) fn add_marks(&mut self) {
+        if self.marks.is_empty() {
+            self.marks = self.values.iter().map(|_| Mark::new()).collect();
+        }
+    }
+
     /// Gives the segment its place in the queue.
     ///
     /// # Safety
     ///
     /// Nobody else has access.
     pub(super) unsafe fn plan(&self, number: usize, plan: Plan, past: Past) {
+        debug_assert!(plan.tenure == Tenure::Owned || !self.marks.is_empty());
         debug_assert!(plan.width <= self.lanes.len());
         self.header.with_mut(|header| {
             // SAFETY: nobody else has access, by contract.
@@ -182,7 +199,7 @@ impl<T> Segment<T> {
     /// earlier accesses happened before.
     fn verify_ours(&self) {
         if cfg!(any(engine_loom, engine_shuttle)) {
-            self.slots.iter().for_each(Slot::verify_ours);
+            self.values.iter().for_each(Value::verify_ours);
         }
     }
 
@@ -198,17 +215,28 @@ impl<T> Segment<T> {
         self.header().plan.width
     }
 
+    pub(super) fn tenure(&self) -> Tenure {
+        self.header().plan.tenure
+    }
+
     /// The most lanes that it may be given.
     pub(super) fn capacity(&self) -> usize {
         self.lanes.len()
     }
 
     pub(super) fn lane(&self, lane: usize) -> Lane<'_, T> {
-        let first = lane * self.per_lane;
+        let (first, header) = (lane * self.per_lane, self.header());
+        let slots = first..first + self.per_lane;
+        let marks = match header.plan.tenure {
+            Tenure::Owned => &[],
+            Tenure::Shared => &self.marks[slots.clone()],
+        };
         Lane {
             ends: &self.lanes[lane],
-            slots: &self.slots[first..first + self.per_lane],
-            generation: self.header().generation,
+            values: &self.values[slots],
+            marks,
+            generation: header.generation,
+            tenure: header.plan.tenure,
         }
     }
 
@@ -255,15 +283,20 @@ impl<T> Segment<T> {
         }
     }
 
-    /// A producer has come: which lane should it use? The first after `home` that
-    /// nobody has used, or the one that was used least.
-    pub(super) fn enter(&self, home: usize) -> usize {
+    /// A producer has come: which lane should it use? Of shared lanes the first after
+    /// `home` that nobody has used, or the one that was used least. Of owned lanes the first after
+    /// `home` that has no owner: now it has one. `None`: all have.
+    pub(super) fn enter(&self, home: usize) -> Option<usize> {
         // Relaxed: a figure.
         self.visits.0.fetch_add(1, Relaxed);
         let lanes = self.lanes();
+        let mut order = (0..lanes.len()).map(|n| (home + n) % lanes.len());
+        if self.tenure() == Tenure::Owned {
+            return order.find(|&lane| lanes[lane].own());
+        }
         let mut best = (usize::MAX, 0);
-        for lane in (0..lanes.len()).map(|n| (home + n) % lanes.len()) {
-            let used = lanes[lane].tail().tickets();
+        for lane in order {
+            let used = lanes[lane].shared_tail().tickets();
             if used < best.0 {
                 best = (used, lane);
             }
@@ -271,7 +304,16 @@ impl<T> Segment<T> {
                 break;
             }
         }
-        best.1
+        Some(best.1)
+    }
+
+    /// A producer goes for good, from this lane if it had one.
+    pub(super) fn leave(&self, lane: Option<usize>) {
+        // Relaxed: a figure.
+        self.visits.0.fetch_sub(1, Relaxed);
+        if let (Some(lane), Tenure::Owned) = (lane, self.tenure()) {
+            self.lanes[lane].disown();
+        }
     }
 
     /// Adds scans that found nothing.
@@ -279,6 +321,15 @@ impl<T> Segment<T> {
         // Relaxed, and not one step: a figure, allowed to lose counts.
         let before = self.visits.1.load(Relaxed);
         self.visits.1.store(before.wrapping_add(scans), Relaxed);
+    }
+
+    /// Whether all owned lanes are closed within a moment, by owners that are pushing just now:
+    /// that spares the heavy fence, which would interrupt them.
+    fn owners_close(&self) -> bool {
+        (0..OWNERS_MOMENT).any(|_| {
+            hint::spin_loop();
+            self.lanes().iter().all(Ends::is_decided)
+        })
     }
 
     /// Closes all lanes: when this returns, nobody claims here any more.
@@ -290,9 +341,23 @@ impl<T> Segment<T> {
             // Relaxed, both: figures.
             producers: self.visits.0.load(Relaxed),
             idle_scans: self.visits.1.load(Relaxed),
+            left: 0,
         };
+        let tenure = self.tenure();
+        if tenure == Tenure::Owned {
+            let begin = |undecided, lane: &Ends| lane.begin_closing() || undecided;
+            if self.lanes().iter().fold(false, begin) && !self.owners_close() {
+                // Heavy, once for all lanes: see `Ends::announce` and `Ends::owned_tail`.
+                heavy();
+            }
+        }
         for lane in self.lanes() {
-            seen.pushes += lane.close().tickets();
+            let pushes = match tenure {
+                Tenure::Owned => lane.finish_closing(),
+                Tenure::Shared => lane.close_shared(),
+            };
+            seen.pushes += pushes;
+            seen.left += pushes.saturating_sub(lane.head());
             let (push, pop) = lane.lost();
             seen.lost += push.wrapping_add(pop);
         }
@@ -301,10 +366,11 @@ impl<T> Segment<T> {
 
     /// Tickets given out, and passed by the heads.
     pub(super) fn tickets(&self) -> (usize, usize) {
+        let tenure = self.tenure();
         let sum = |(tails, heads): (usize, usize), lane: &Ends| {
             // Head first: then it is not ahead of its tail.
             let head = lane.head();
-            (tails + lane.tail().tickets(), heads + head)
+            (tails + lane.tail(tenure).tickets(), heads + head)
         };
         self.lanes().iter().fold((0, 0), sum)
     }
@@ -322,16 +388,18 @@ impl<T> Segment<T> {
 
     /// Whether every ticket is passed: for good, if `next` was seen before.
     pub(super) fn is_drained(&self) -> bool {
+        let tenure = self.tenure();
         self.lanes()
             .iter()
-            .all(|lane| lane.head() >= lane.tail().tickets())
+            .all(|lane| lane.head() >= lane.tail(tenure).tickets())
     }
 
     /// Looks at every lane: the tails, if all are drained.
     pub(super) fn collect(&self) -> Option<Collect> {
+        let tenure = self.tenure();
         self.lanes().iter().try_fold(Collect::EMPTY, |sum, lane| {
             let head = lane.head();
-            let tail = lane.tail();
+            let tail = lane.tail(tenure);
             (head >= tail.tickets()).then(|| sum.and(tail))
         })
     }
@@ -369,10 +437,11 @@ impl<T> Segment<T> {
                 Next::Nothing | Next::End => Verdict::Empty,
             };
         }
+        let tenure = self.tenure();
         let second = self
             .lanes()
             .iter()
-            .fold(Collect::EMPTY, |sum, lane| sum.and(lane.tail()));
+            .fold(Collect::EMPTY, |sum, lane| sum.and(lane.tail(tenure)));
         if second == first {
             Verdict::Empty
         } else {
@@ -389,17 +458,17 @@ impl<T> Segment<T> {
     pub(super) unsafe fn drain(&self) -> impl Iterator<Item = T> {
         use super::slot::State;
 
-        (0..self.width()).flat_map(|lane| {
+        let tenure = self.tenure();
+        (0..self.width()).flat_map(move |lane| {
             let lane = self.lane(lane);
-            let (head, tail) = (lane.ends.head(), lane.ends.tail().tickets());
-            let generation = lane.generation;
-            lane.slots[head..tail]
-                .iter()
-                .filter(move |slot| slot.state(generation) == State::Full)
-                .map(|slot| {
-                    // SAFETY: full, not passed, and taken once: both by contract.
-                    unsafe { slot.take() }
-                })
+            let slots = lane.ends.head()..lane.ends.tail(tenure).tickets();
+            let is_there = move |&slot: &usize| {
+                tenure == Tenure::Owned || lane.marks[slot].state(lane.generation) == State::Full
+            };
+            slots.filter(is_there).map(move |slot| {
+                // SAFETY: given out and filled, not passed, and taken once: by contract.
+                unsafe { lane.values[slot].take() }
+            })
         })
     }
 }

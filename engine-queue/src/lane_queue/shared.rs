@@ -8,6 +8,7 @@ use engine_atomic::sync::pick;
 use engine_atomic::{CachePadded, separate_lines};
 
 use super::hazard::{Kind, Record, Registry};
+use super::lane::Tenure;
 use super::law::{Bounds, Plan};
 use super::segment::{Header, Next, Past, Segment, Verdict};
 use super::slot::Generation;
@@ -25,9 +26,17 @@ pub(super) struct Limits {
     pub(super) lane_slots: usize,
     /// The most segments in the list.
     pub(super) segments: usize,
-    /// The widths of the segments, over and over, whatever happens.
+    /// What the segments are, whatever happens.
     #[cfg(test)]
-    pub(super) script: Option<&'static [usize]>,
+    pub(super) script: Option<Script>,
+}
+
+/// The widths of the segments, over and over, and whether they are owned.
+#[cfg(test)]
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Script {
+    pub(super) widths: &'static [usize],
+    pub(super) tenures: &'static [Tenure],
 }
 
 impl Limits {
@@ -36,7 +45,9 @@ impl Limits {
         let _ = number;
         #[cfg(test)]
         if let Some(script) = self.script {
-            return plan.of_width(script[number % script.len()]);
+            let Script { widths, tenures } = script;
+            let (width, tenure) = (number % widths.len(), number % tenures.len());
+            return plan.scripted(widths[width], tenures[tenure]);
         }
         plan
     }
@@ -87,6 +98,10 @@ impl<T> Shared<T> {
             past: Past::default(),
         };
         let first = Segment::alloc(header.plan.width, limits.lane_slots, header);
+        if header.plan.tenure == Tenure::Shared {
+            // SAFETY: ours alone.
+            unsafe { &mut *first.as_ptr() }.add_marks();
+        }
         Self {
             head: CachePadded::new(AtomicPtr::new(first.as_ptr())),
             tail: CachePadded::new(AtomicPtr::new(first.as_ptr())),
@@ -145,7 +160,7 @@ impl<T> Shared<T> {
             widened: before.past.widened + usize::from(plan.width > before.plan.width),
             narrowed: before.past.narrowed + usize::from(plan.width < before.plan.width),
         };
-        let segment = self.segment_of(plan.width);
+        let segment = self.segment_of(plan);
         // SAFETY: from the cache or the allocator, so ours alone.
         let new = unsafe { segment.as_ref() };
         // SAFETY: as above.
@@ -153,8 +168,18 @@ impl<T> Shared<T> {
         segment
     }
 
+    /// An empty segment with room for what is planned.
+    fn segment_of(&self, plan: Plan) -> NonNull<Segment<T>> {
+        let segment = self.segment_with(plan.width);
+        if plan.tenure == Tenure::Shared {
+            // SAFETY: from the cache or the allocator, so ours alone.
+            unsafe { &mut *segment.as_ptr() }.add_marks();
+        }
+        segment
+    }
+
     /// An empty segment with room for `width` lanes.
-    fn segment_of(&self, width: usize) -> NonNull<Segment<T>> {
+    fn segment_with(&self, width: usize) -> NonNull<Segment<T>> {
         for cached in &self.rare.cache {
             // Relaxed: a look, to spare the RMW.
             if cached.load(Relaxed).is_null() {
@@ -271,7 +296,7 @@ impl<T> Shared<T> {
             below.store(top, Relaxed);
             // top -> first
             // Release: publishes the links, and that the segments are unlinked; pairs with
-            // the Acquire in `sweep`. No ABA: the list is only ever taken whole.
+            // the fence in `sweep`. No ABA: the list is only ever taken whole.
             match self
                 .rare
                 .retired
@@ -291,10 +316,10 @@ impl<T> Shared<T> {
             return;
         }
         // list -> null
-        // Acquire: receives the segments and that they were unlinked; pairs with the
-        // Release in `retire`.
-        let mut at = self.rare.retired.swap(ptr::null_mut(), Acquire);
-        // SeqCst: they are unlinked before we look at the pins: see `Record::pin`.
+        // Relaxed: the fence below acquires.
+        let mut at = self.rare.retired.swap(ptr::null_mut(), Relaxed);
+        // SeqCst: they are unlinked before we look at the pins: see `Record::pin`. As an Acquire
+        // fence it receives the segments and the links; pairs with the Release in `retire`.
         fence(SeqCst);
         let mut pinned: Option<(*mut Segment<T>, *mut Segment<T>)> = None;
         while let Some(segment) = NonNull::new(at) {
@@ -441,6 +466,7 @@ impl<T> Shared<T> {
         let (header, pushing) = (tail.header(), tail.lost().0);
         let stats = LaneStats {
             width: header.plan.width,
+            owned: header.plan.tenure == Tenure::Owned,
             segments: header.number.wrapping_sub(first).wrapping_add(1),
             // Relaxed: a figure.
             allocated_segments: self.rare.allocated.load(Relaxed),

@@ -1,4 +1,4 @@
-//! One slot of a lane.
+//! One slot of a lane: a value, and in a shared lane a mark beside it.
 
 use core::fmt;
 use core::mem::MaybeUninit;
@@ -43,7 +43,7 @@ impl Generation {
     }
 }
 
-/// What a slot is, in one generation.
+/// What a slot of a shared lane is, in one generation.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum State {
     Empty,
@@ -51,85 +51,53 @@ pub(super) enum State {
     Burned,
 }
 
-/// Used once in a generation.
+/// Beside a slot of a shared lane, which is used once in a generation.
 ///
-/// | state | meaning | who may leave it, how |
+/// | mark | meaning | who may leave it, how |
 /// |---|---|---|
 /// | of an earlier generation | empty: not claimed, or its push has not finished | the push, to full; any consumer, to burned |
 /// | full | holds an item, until the head passes it | nobody |
 /// | burned | will never hold an item: its push was too slow, and takes the next ticket | nobody |
 ///
-/// The value belongs to the push that claimed the slot's ticket until the state is
+/// The value belongs to the push that claimed the slot's ticket until the mark is
 /// full, and for good if it is burned; then to the consumer that moves the head
 /// past the slot.
-pub(super) struct Slot<T> {
-    state: AtomicIndex,
-    value: UnsafeCell<MaybeUninit<T>>,
-}
+pub(super) struct Mark(AtomicIndex);
 
-impl<T> Slot<T> {
+impl Mark {
     pub(super) fn new() -> Self {
-        Self {
-            state: AtomicIndex::new(0),
-            value: UnsafeCell::new(MaybeUninit::uninit()),
-        }
+        Self(AtomicIndex::new(0))
     }
 
-    /// Gives `item` to the consumers, or back if the slot was burned.
-    ///
-    /// # Safety
-    ///
-    /// The caller has claimed the slot's ticket in `generation`, and does this once.
+    /// For the push that has claimed the slot and written the value: gives it to the
+    /// consumers. `false`: the slot was burned, the value is still the push's.
     #[inline]
-    pub(super) unsafe fn put(&self, generation: Generation, item: T) -> Result<(), T> {
-        self.value.with_mut(|value| {
-            // SAFETY: ours by the claim; consumers look after full. Who used the memory
-            // before was done when the segment was recycled.
-            let value = unsafe { &mut *value };
-            value.write(item);
-        });
+    pub(super) fn fill(&self, generation: Generation) -> bool {
         // Relaxed: in this generation only a burn can come in between, and then the
         // exchange fails.
-        let before = self.state.load(Relaxed);
-        if before != generation.burned() {
-            // empty -> full
-            // Release: publishes the item; pairs with the Acquire load in `state`.
-            // Relaxed failure: burned, which says nothing but that.
-            // Strong: a failure means burned.
-            let published =
-                self.state
-                    .compare_exchange(before, generation.full(), Release, Relaxed);
-            if published.is_ok() {
-                return Ok(());
-            }
+        let before = self.0.load(Relaxed);
+        if before == generation.burned() {
+            return false;
         }
-        Err(self.value.with(|value| {
-            // SAFETY: written above, and a burned slot is the push's for good.
-            let value = unsafe { &*value };
-            // SAFETY: initialised, and read once.
-            unsafe { value.assume_init_read() }
-        }))
+        // empty -> full
+        // Release: publishes the item; pairs with the Acquire load in `state`.
+        // Relaxed failure: burned, which says nothing but that.
+        // Strong: a failure means burned.
+        self.0
+            .compare_exchange(before, generation.full(), Release, Relaxed)
+            .is_ok()
     }
 
-    /// Puts an item into a slot of a segment that is not installed.
-    ///
-    /// # Safety
-    ///
-    /// Nobody else has access, and the slot is empty.
-    pub(super) unsafe fn fill(&self, generation: Generation, item: T) {
-        self.value.with_mut(|value| {
-            // SAFETY: nobody else has access, by contract.
-            let value = unsafe { &mut *value };
-            value.write(item);
-        });
+    /// As `fill`, in a segment that is not installed.
+    pub(super) fn set_full(&self, generation: Generation) {
         // Relaxed: published with the segment.
-        self.state.store(generation.full(), Relaxed);
+        self.0.store(generation.full(), Relaxed);
     }
 
     #[inline]
     pub(super) fn state(&self, generation: Generation) -> State {
-        // Acquire: if full, receives the item; pairs with the Release in `put`.
-        let state = self.state.load(Acquire);
+        // Acquire: if full, receives the item; pairs with the Release in `fill`.
+        let state = self.0.load(Acquire);
         if state == generation.full() {
             State::Full
         } else if state == generation.burned() {
@@ -139,25 +107,10 @@ impl<T> Slot<T> {
         }
     }
 
-    /// Moves the item out.
-    ///
-    /// # Safety
-    ///
-    /// The caller saw the slot full and has moved the head past it.
-    #[inline]
-    pub(super) unsafe fn take(&self) -> T {
-        self.value.with(|value| {
-            // SAFETY: ours: the head passes a slot once.
-            let value = unsafe { &*value };
-            // SAFETY: full means initialised: pairs with the Release in `put`.
-            unsafe { value.assume_init_read() }
-        })
-    }
-
     /// Gives up on the push that holds this slot, unless it has just finished.
     pub(super) fn burn(&self, generation: Generation) {
         // Relaxed: if this is full or burned, it stays so.
-        let before = self.state.load(Relaxed);
+        let before = self.0.load(Relaxed);
         if before == generation.full() || before == generation.burned() {
             return;
         }
@@ -165,29 +118,65 @@ impl<T> Slot<T> {
         // Relaxed: nothing is handed over: the push keeps what it wrote. A failure is
         // the push, or another consumer's burn.
         let _ = self
-            .state
+            .0
             .compare_exchange(before, generation.burned(), Relaxed, Relaxed);
+    }
+}
+
+impl fmt::Debug for Mark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Relaxed: a look.
+        let word = self.0.load(Relaxed);
+        let kind = match word & ((1 << KIND) - 1) {
+            FULL => State::Full,
+            BURNED => State::Burned,
+            _ => State::Empty,
+        };
+        f.debug_struct("Mark")
+            .field("generation", &(word >> KIND))
+            .field("state", &kind)
+            .finish()
+    }
+}
+
+/// The place for an item.
+pub(super) struct Value<T>(UnsafeCell<MaybeUninit<T>>);
+
+impl<T> Value<T> {
+    pub(super) fn new() -> Self {
+        Self(UnsafeCell::new(MaybeUninit::uninit()))
+    }
+
+    /// # Safety
+    ///
+    /// Nobody else has access, and there is no item.
+    #[inline]
+    pub(super) unsafe fn write(&self, item: T) {
+        self.0.with_mut(|value| {
+            // SAFETY: nobody else has access, by contract.
+            let value = unsafe { &mut *value };
+            value.write(item);
+        });
+    }
+
+    /// Moves the item out.
+    ///
+    /// # Safety
+    ///
+    /// There is one, written before this, and the caller alone takes it, once.
+    #[inline]
+    pub(super) unsafe fn take(&self) -> T {
+        self.0.with(|value| {
+            // SAFETY: nobody writes while there is an item.
+            let value = unsafe { &*value };
+            // SAFETY: initialised, and read once, by contract.
+            unsafe { value.assume_init_read() }
+        })
     }
 
     /// Enters the value as a writer: nothing, but the checkers then verify that all
     /// earlier accesses happened before.
     pub(super) fn verify_ours(&self) {
-        self.value.with_mut(|_| ());
-    }
-}
-
-impl<T> fmt::Debug for Slot<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Relaxed: a look.
-        let state = self.state.load(Relaxed);
-        let kind = match state & ((1 << KIND) - 1) {
-            FULL => State::Full,
-            BURNED => State::Burned,
-            _ => State::Empty,
-        };
-        f.debug_struct("Slot")
-            .field("generation", &(state >> KIND))
-            .field("state", &kind)
-            .finish()
+        self.0.with_mut(|_| ());
     }
 }

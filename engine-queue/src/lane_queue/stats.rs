@@ -11,6 +11,8 @@
 pub struct LaneStats {
     /// Lanes of the segment that is pushed to.
     pub width: usize,
+    /// Whether each of these lanes has one producer at most.
+    pub owned: bool,
     /// Segments in the list: from the one that is popped from to the one that is
     /// pushed to.
     pub segments: usize,

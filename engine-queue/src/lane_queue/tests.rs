@@ -4,7 +4,8 @@ use std::boxed::Box;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::{format, vec, vec::Vec};
 
-use super::model::{limited, recorded, scripted};
+use super::lane::Tenure;
+use super::model::{limited, recorded, recorded_by_script, scripted};
 use super::slot::State;
 use super::{Consumer, LaneOptions, LaneQueue, LaneStats, Producer};
 use crate::PushError;
@@ -198,7 +199,7 @@ fn a_dead_push_blocks_nobody() {
     // What a push does before it stops.
     // SAFETY: pinned by the producer.
     let lane = unsafe { producer.seat().unwrap().lane() };
-    assert!(lane.claim(lane.ends.tail(), 1));
+    assert!(lane.claim(lane.ends.shared_tail(), 1));
     assert_eq!(queue.len(), 2);
     producer.push(1);
     assert_eq!((consumer.pop(), consumer.pop()), (Some(0), Some(1)));
@@ -206,16 +207,16 @@ fn a_dead_push_blocks_nobody() {
     assert_eq!(queue.stats().burned, 1);
     // If it goes on, it gets its item back.
     // SAFETY: we have claimed this slot, and do this once.
-    let put = unsafe { lane.slots[1].put(lane.generation, 7) };
+    let put = unsafe { lane.put(1, 7) };
     assert_eq!(put, Err(7));
-    assert_eq!(lane.slots[1].state(lane.generation), State::Burned);
+    assert_eq!(lane.marks[1].state(lane.generation), State::Burned);
     // At the end of the lane, and with batches.
     producer.push(2);
     assert_eq!(consumer.pop(), Some(2));
     (3..9).for_each(|item| producer.push(item));
     // SAFETY: pinned by the producer.
     let lane = unsafe { producer.seat().unwrap().lane() };
-    assert!(lane.claim(lane.ends.tail(), 1));
+    assert!(lane.claim(lane.ends.shared_tail(), 1));
     producer.push_batch(&mut (9..20).collect()).unwrap();
     let mut taken = vec![];
     while consumer.pop_batch(&mut taken, 3) > 0 {}
@@ -384,14 +385,23 @@ fn by_value() {
     assert!(queue.into_iter().eq(0..9));
 }
 
-/// Real threads, with every width change there is.
+/// Real threads, with every change of width and tenure that there is.
 #[test]
 fn histories_from_real_threads() {
+    let tenures = [
+        &[Tenure::Shared][..],
+        &[Tenure::Owned],
+        &[Tenure::Owned, Tenure::Shared],
+    ];
     for widths in [&[1][..], &[2, 1], &[4], &[1, 4, 2, 3, 1]] {
-        for slots in [1, 2, 8] {
-            recorded(widths, slots, [2, 2], 150);
-            recorded(widths, slots, [4, 4], 60);
+        for (slots, tenures) in [1, 2, 8].into_iter().flat_map(|s| tenures.map(|t| (s, t))) {
+            recorded_by_script(widths, tenures, slots, [2, 2], 150);
+            recorded_by_script(widths, tenures, slots, [4, 4], 60);
         }
+    }
+    for slots in [2, 16] {
+        let queue = LaneOptions::new().max_width(4).lane_slots(slots).build();
+        recorded(&queue, 3 * slots, [4, 4], 100);
     }
 }
 

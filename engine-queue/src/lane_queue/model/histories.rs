@@ -2,82 +2,128 @@
 
 use std::vec::Vec;
 
-use engine_atomic::sync::{Arc, thread};
+use engine_atomic::sync::thread;
+use testkit::history::Recorder;
+use testkit::linearizability::assert_linearizable;
 use testkit::model::{Budget, check_large};
+use testkit::spec::{History, Item, Log, Op, Relaxed, Ret};
 
-use super::history::{Clock, History, Item};
-use super::{freed, scripted};
+use super::super::lane::Tenure::{self, Owned, Shared};
+use super::super::{Consumer, LaneOptions, LaneQueue};
+use super::{freed, mixed};
 
-/// Producers and consumers on a queue with these widths: the whole history.
+/// Who has pushed an item. The rest of it is its number.
+fn producer_of(item: Item) -> u64 {
+    item >> 32
+}
+
+fn pop(log: &mut Log, consumer: &mut Consumer<Item>) -> bool {
+    let call = || consumer.pop().map_or(Ret::Empty, Ret::Item);
+    *log.record(Op::Pop, call) != Ret::Empty
+}
+
+/// Producers and consumers on `queue`, until it is empty: the whole history must be one of a
+/// queue of which a pop passes over at most `passed` older items, and none of the same
+/// producer, and "empty" is right.
 pub(in super::super) fn recorded(
-    widths: &'static [usize],
-    lane_slots: usize,
+    queue: &LaneQueue<Item>,
+    passed: usize,
     [producers, consumers]: [usize; 2],
     each: usize,
 ) {
-    let queue = scripted::<Item>(widths, lane_slots);
-    let clock = Arc::new(Clock::default());
+    let mut recorder = Recorder::new();
     let total = producers * each;
     let mut threads = Vec::new();
-    for me in 0..producers {
-        let (mut producer, clock) = (queue.producer(), clock.clone());
-        let work = move || {
-            let mut history = History::default();
-            for number in 0..each {
-                let item = (me, number);
-                let (span, ()) = clock.time(|| producer.push(item));
-                history.pushes.push((span, item));
+    for me in 0..producers as u64 {
+        let (mut producer, mut log) = (queue.producer(), recorder.log());
+        threads.push(thread::spawn(move || {
+            for number in 0..each as u64 {
+                let item = me << 32 | number;
+                log.record(Op::Push(item), || {
+                    producer.push(item);
+                    Ret::Done
+                });
             }
-            history
-        };
-        threads.push(thread::spawn(work));
+            log
+        }));
     }
     for _ in 0..consumers {
-        let (mut consumer, clock) = (queue.consumer(), clock.clone());
-        let work = move || {
-            let mut history = History::default();
+        let (mut consumer, mut log) = (queue.consumer(), recorder.log());
+        threads.push(thread::spawn(move || {
             for _ in 0..total.div_ceil(consumers) + 1 {
-                history.pops.push(clock.time(|| consumer.pop()));
+                pop(&mut log, &mut consumer);
             }
-            history
-        };
-        threads.push(thread::spawn(work));
+            log
+        }));
     }
-    let mut history = History::default();
-    for thread in threads {
-        history.add(thread.join().unwrap());
-    }
-    let mut consumer = queue.consumer();
-    loop {
-        let pop = clock.time(|| consumer.pop());
-        let is_over = pop.1.is_none();
-        history.pops.push(pop);
-        if is_over {
-            break;
-        }
-    }
+    let mut logs: Vec<Log> = (threads.into_iter())
+        .map(|thread| thread.join().unwrap())
+        .collect();
+    let (mut consumer, mut log) = (queue.consumer(), recorder.log());
+    while pop(&mut log, &mut consumer) {}
+    logs.push(log);
+    assert_linearizable(&Relaxed::new(passed, producer_of), &History::new(logs));
+}
+
+/// As `recorded`, on a queue whose segments have these widths and tenures, over and over.
+pub(in super::super) fn recorded_by_script(
+    widths: &'static [usize],
+    tenures: &'static [Tenure],
+    lane_slots: usize,
+    threads: [usize; 2],
+    each: usize,
+) {
+    let queue = mixed(widths, tenures, lane_slots);
     let widest = widths.iter().copied().max().unwrap_or(1);
-    history.check((widest - 1) * lane_slots);
+    recorded(&queue, (widest - 1) * lane_slots, threads, each);
 }
 
 #[test]
 fn histories_of_one_lane() {
     check_large("histories_of_one_lane", Budget::default(), || {
-        freed(&|| recorded(&[1], 2, [2, 2], 5));
+        freed(&|| recorded_by_script(&[1], &[Shared], 2, [2, 2], 5));
+    });
+}
+
+#[test]
+fn histories_of_one_owned_lane() {
+    check_large("histories_of_one_owned_lane", Budget::default(), || {
+        freed(&|| recorded_by_script(&[1], &[Owned], 2, [2, 2], 5));
     });
 }
 
 #[test]
 fn histories_of_four_lanes() {
     check_large("histories_of_four_lanes", Budget::default(), || {
-        freed(&|| recorded(&[4], 2, [4, 3], 5));
+        freed(&|| recorded_by_script(&[4], &[Shared], 2, [4, 3], 5));
+    });
+}
+
+#[test]
+fn histories_of_four_owned_lanes() {
+    check_large("histories_of_four_owned_lanes", Budget::default(), || {
+        freed(&|| recorded_by_script(&[4], &[Owned], 2, [4, 3], 5));
     });
 }
 
 #[test]
 fn histories_of_changing_lanes() {
-    check_large("histories_of_changing_lanes", Budget::default(), || {
-        freed(&|| recorded(&[1, 4, 2, 3, 1], 2, [3, 3], 6));
+    let tenures = [&[Shared][..], &[Owned], &[Shared, Owned]];
+    for tenures in tenures {
+        check_large("histories_of_changing_lanes", Budget::default(), || {
+            freed(&|| recorded_by_script(&[1, 4, 2, 3, 1], tenures, 2, [3, 3], 6));
+        });
+    }
+}
+
+/// Left to itself: the law decides.
+#[test]
+fn histories_of_the_law() {
+    check_large("histories_of_the_law", Budget::default(), || {
+        freed(&|| {
+            let queue = LaneOptions::new().max_width(4).lane_slots(2).build();
+            recorded(&queue, 3 * 2, [4, 3], 6);
+        });
     });
 }
 
@@ -86,6 +132,6 @@ fn histories_of_eight_threads() {
     check_large(
         "histories_of_eight_threads",
         Budget::default().schedules(500),
-        || freed(&|| recorded(&[2, 4, 1], 2, [4, 4], 5)),
+        || freed(&|| recorded_by_script(&[2, 4, 1], &[Owned, Shared], 2, [4, 4], 5)),
     );
 }

@@ -1,5 +1,7 @@
 //! Who frees a segment, and when.
 
+use std::vec;
+
 use engine_atomic::sync::Arc;
 use testkit::model::Budget;
 
@@ -59,6 +61,73 @@ fn a_helper_publishes_the_segment() {
             let pushers = [pusher(producer, vec![11])];
             let poppers = [consumer, queue.consumer()].map(|consumer| popper(consumer, 1));
             end(&queue, pushers, poppers, &[11]);
+        },
+    );
+}
+
+/// The same where those who hand on stop before the fence of their next pin: with it, two
+/// fences would do, and loom does not try the other order of two fences.
+#[test]
+fn the_head_publishes_the_segment() {
+    check_freed(
+        "the_head_publishes_the_segment",
+        Budget::preemptions(3),
+        || {
+            let queue = scripted(&[1], 1);
+            let mut producer = queue.producer();
+            let mut consumer = queue.consumer();
+            producer.push(10);
+            assert_eq!(consumer.pop(), Some(10));
+            let installer = Worker::start(producer, |producer| producer.install_halfway(11));
+            let passer = Worker::start(consumer, |consumer| consumer.pass_halfway());
+            let (_other, taken) = popper(queue.consumer(), 1).end();
+            let (_producer, installed) = installer.end();
+            assert!(installed);
+            let _passer = passer.end();
+            assert_lanes(&[taken, drain(&queue)], &[11]);
+        },
+    );
+}
+
+/// As above: another producer finds the segment by the tail.
+#[test]
+fn the_tail_publishes_the_segment() {
+    check_freed(
+        "the_tail_publishes_the_segment",
+        Budget::preemptions(3),
+        || {
+            let queue = scripted(&[1], 2);
+            let mut installer = queue.producer();
+            installer.push(10);
+            installer.push(11);
+            let installer = Worker::start(installer, |installer| installer.install_and_swing(12));
+            let mut other = queue.producer();
+            other.push(20);
+            let (_installer, installed) = installer.end();
+            let mut items = vec![10, 11, 20];
+            items.extend(installed.then_some(12));
+            assert_lanes(&[drain(&queue)], &items);
+        },
+    );
+}
+
+/// The list of the retired is longer than one, because somebody rests on the first: who takes it
+/// gets all of it, else the rest leaks.
+#[test]
+fn who_sweeps_gets_the_whole_list() {
+    check_freed(
+        "who_sweeps_gets_the_whole_list",
+        Budget::preemptions(2),
+        || {
+            let queue = scripted(&[1], 1);
+            let mut producer = queue.producer();
+            (0..3).for_each(|item| producer.push(item));
+            let mut resting = queue.consumer();
+            assert_eq!(resting.pop(), Some(0));
+            let other = Worker::start(Some(queue.consumer()), |other| *other = None);
+            let popper = popper(queue.consumer(), 2);
+            let _other = other.end();
+            end(&queue, [], [popper], &[1, 2]);
         },
     );
 }
