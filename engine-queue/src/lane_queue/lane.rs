@@ -169,6 +169,15 @@ impl Ends {
         }
     }
 
+    /// A consumer's look at the tail, from `head`.
+    #[inline]
+    fn look(&self, head: usize, tenure: Tenure, memo: &mut Memo) -> Tail {
+        memo.wait();
+        let tail = self.tail(tenure);
+        memo.learn(head, tail);
+        tail
+    }
+
     #[inline]
     pub(super) fn head(&self) -> usize {
         // Relaxed: the head only grows, so what was passed is passed; the items are
@@ -261,9 +270,7 @@ impl<T> Lane<'_, T> {
     fn announced(&self, memo: &mut Memo) -> Result<(usize, usize), Tail> {
         let head = self.ends.head();
         if head >= memo.tickets {
-            memo.wait();
-            let tail = self.ends.tail(self.tenure);
-            memo.learn(head, tail);
+            let tail = self.ends.look(head, self.tenure, memo);
             if head >= memo.tickets {
                 return Err(tail);
             }

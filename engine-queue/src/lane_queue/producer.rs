@@ -100,31 +100,44 @@ impl<T> Producer<T> {
     /// [`max_segments`](super::LaneOptions::max_segments) has that many and the lane of
     /// this producer in the last one is used up.
     #[inline]
-    pub fn try_push(&mut self, mut item: T) -> Result<(), PushError<T>> {
-        loop {
-            if let Some(seat) = &self.seat {
-                // SAFETY: pinned by our handle.
-                let lane = unsafe { seat.lane() };
-                #[cfg(not(test))]
-                let race = || ();
-                #[cfg(test)]
-                let mut race = || self.race.iter_mut().for_each(|race| race());
-                let pushed = match lane.tenure {
-                    Tenure::Owned => {
-                        race();
-                        lane.push_owned(item, &mut self.ticket)
-                    }
-                    Tenure::Shared => lane.push_shared(item, race),
-                };
-                match pushed {
-                    Ok(()) => return Ok(()),
-                    Err(back) => item = back,
-                }
+    pub fn try_push(&mut self, item: T) -> Result<(), PushError<T>> {
+        self.push_here(item)
+            .or_else(|back| self.push_elsewhere(back))
+    }
+
+    /// Pushes to the lane of the seat, if there is one and it takes any more.
+    #[inline]
+    fn push_here(&mut self, item: T) -> Result<(), T> {
+        let Some(seat) = &self.seat else {
+            return Err(item);
+        };
+        // SAFETY: pinned by our handle.
+        let lane = unsafe { seat.lane() };
+        #[cfg(not(test))]
+        let race = || ();
+        #[cfg(test)]
+        let mut race = || self.race.iter_mut().for_each(|race| race());
+        match lane.tenure {
+            Tenure::Owned => {
+                race();
+                lane.push_owned(item, &mut self.ticket)
             }
+            Tenure::Shared => lane.push_shared(item, race),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn push_elsewhere(&mut self, mut item: T) -> Result<(), PushError<T>> {
+        loop {
             match self.move_on(item) {
                 Moved::Pushed => return Ok(()),
                 Moved::Seated(back) => item = back,
                 Moved::Refused(refused) => return Err(refused),
+            }
+            match self.push_here(item) {
+                Ok(()) => return Ok(()),
+                Err(back) => item = back,
             }
         }
     }

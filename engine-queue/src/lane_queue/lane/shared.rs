@@ -30,7 +30,7 @@ impl Ends {
 impl<T> Lane<'_, T> {
     /// Appends `item`, or gives it back when the lane takes no more. `race` runs
     /// before the first claim: tests lose races with it.
-    #[inline]
+    #[inline(never)]
     pub(in super::super) fn push_shared(&self, mut item: T, race: impl FnOnce()) -> Result<(), T> {
         let backoff = Backoff::new();
         let mut race = Some(race);
@@ -120,7 +120,7 @@ impl<T> Lane<'_, T> {
         Err(unsafe { value.take() })
     }
 
-    #[inline]
+    #[inline(never)]
     pub(super) fn pop_shared(&self, memo: &mut Memo) -> Look<T> {
         loop {
             let head = match self.announced(memo) {
