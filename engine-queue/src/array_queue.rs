@@ -51,8 +51,8 @@ mod tests;
 ///   keeps its slot. Stopped for ever in a *push*, it lets other pushes go on until the queue is
 ///   full, which they say, and pops until they come to its item: the next pop waits, and so
 ///   does a `force_push` that would have to take that item. Stopped in a *pop*, it lets pushes
-///   and pops go on until they come to its slot, one lap later: they wait there. A batch takes what
-///   is before such a slot, and waits only if it starts there. `close`, `len`,
+///   and pops go on until they come to its slot, one lap later: they wait there. A batch of
+///   pops ends before such a slot, and waits only if it starts there; a batch of pushes waits. `close`, `len`,
 ///   `is_empty` and `is_full` wait for nobody, and count what was claimed. No code of
 ///   the user runs in between, so only what stops the thread from outside does this. The
 ///   waiting spins a few rounds and then yields the processor (with the feature `std`).
@@ -65,8 +65,8 @@ mod tests;
 ///   keeps a consumer from running on a producer's heels, where both are several times slower.
 ///   While they find nothing there is one in some hundred items, and none on a queue that
 ///   stands still.
-/// - **Batches**: one claim, for slots that were ready before it; a batch that meets a slot
-///   where another thread is at work ends there, and does not wait.
+/// - **Batches**: a claim for as many slots as are ready before it; one for all, where no other
+///   thread is at work and no race is lost.
 /// - **Closing**: no push succeeds that begins after `close` has returned. What was pushed can
 ///   be popped; [`PopError::Closed`] comes after the last.
 /// - **Allocation**: one, at construction: any capacity from 1 on, exactly as asked;

@@ -60,8 +60,9 @@ const BLOCK: usize = pick(31, 3);
 /// - **Allocation**: none before the first push. Blocks of 31 slots are freed when all their
 ///   items are popped; one is kept, so a queue that holds a steady number of items stops
 ///   allocating. A queue that is filled and drained by more than a block each time goes on
-///   allocating the others. A pop that is stopped half-way holds its block: that is freed at a
-///   later change of block, or with the queue; no more blocks are held than there are threads.
+///   allocating the others. A pop that is stopped half-way holds its block, or blocks in which others
+///   were stopped: these are freed when it has gone on and the block changes again, or with the
+///   queue. How many there can be depends on the number of threads alone: less than its square.
 /// - **Memory order**: what happens before a push happens before the return of the
 ///   pop that gets its item. `push` is not sequentially consistent with accesses to
 ///   *other* memory; where that matters, put a `fence(SeqCst)` after it.

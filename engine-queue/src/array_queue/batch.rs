@@ -1,8 +1,9 @@
 //! Claims of more than one slot.
 //!
 //! The slots that a batch takes are looked at before the claim, and only those that are
-//! ready are claimed: nobody waits for another thread with a claim in hand, and a batch
-//! stops short at a slot where another thread is at work.
+//! ready are claimed: nobody waits for another thread with a claim in hand. At a slot where
+//! another thread is at work a batch of pops that has something ends, and a batch of pushes
+//! waits: there is room, so "full" would be no answer.
 
 use alloc::vec::Vec;
 

@@ -120,7 +120,10 @@ mod tests {
             assert_eq!(waits(&patience, at.wrapping_add(REST - 1)), 0);
             assert_eq!(waits(&patience, at.wrapping_add(REST)), 1);
             // A long time without need fills the account, and no more than that.
-            assert_eq!(waits(&patience, at.wrapping_add(1 << 40)), CREDIT as usize);
+            assert_eq!(
+                waits(&patience, at.wrapping_add(Word::MAX / 4)),
+                CREDIT as usize
+            );
         }
     }
 

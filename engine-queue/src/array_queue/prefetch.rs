@@ -8,8 +8,9 @@ pub(super) fn for_writing<T>(place: *const T) {
         target_arch = "x86_64",
         not(any(miri, engine_loom, engine_shuttle, engine_tsan))
     ))]
-    // SAFETY: a hint. It faults nowhere, changes neither memory nor flags, and a processor
-    // that does not know it does nothing.
+    // SAFETY: a hint. It faults nowhere, and changes neither memory nor flags. Its place among
+    // the opcodes has been a hint, or nothing, on all x86-64 processors but the first of Intel's
+    // (before 2005); current systems ask for it (Windows since 8.1).
     unsafe {
         core::arch::asm!(
             "prefetchw [{place}]",

@@ -24,8 +24,9 @@ use super::block::Block;
 ///                                         └── still somebody ─┘
 /// ```
 ///
-/// A retired block has a popper that was inside at the last change, so there are never more
-/// of them than threads, and at rest what was retired last stays.
+/// So a popper that is stopped inside holds one block. One that is stopped while it looks
+/// through the list holds what was on it, and others begin a new list meanwhile: in all less than
+/// the square of the number of threads. At rest what was retired last stays.
 pub(super) struct Cache<T, const CAP: usize> {
     block: AtomicPtr<Block<T, CAP>>,
     /// Linked by `Block::below`. Only ever taken whole.
