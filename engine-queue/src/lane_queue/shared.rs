@@ -316,10 +316,11 @@ impl<T> Shared<T> {
             return;
         }
         // list -> null
-        // Relaxed: the fence below acquires.
-        let mut at = self.rare.retired.swap(ptr::null_mut(), Relaxed);
-        // SeqCst: they are unlinked before we look at the pins: see `Record::pin`. As an Acquire
-        // fence it receives the segments and the links; pairs with the Release in `retire`.
+        // Acquire: receives the segments and the links; pairs with the Release in `retire`. (The
+        // fence below would do for the language, and no model misses it; ThreadSanitizer, which
+        // does not know fences, does.)
+        let mut at = self.rare.retired.swap(ptr::null_mut(), Acquire);
+        // SeqCst: they are unlinked before we look at the pins: see `Record::pin`.
         fence(SeqCst);
         let mut pinned: Option<(*mut Segment<T>, *mut Segment<T>)> = None;
         while let Some(segment) = NonNull::new(at) {
