@@ -86,16 +86,21 @@ fn a_bias_comes_again() {
 /// A thief's fence is about one bias: its late step does not end the next one.
 fn a_late_step_of<D: Owner<usize>>(flavor: Flavor) {
     let name = std::format!("a_late_step, {flavor:?}");
-    check(&name, Budget::preemptions(2), move || {
+    // With two, the first takes 25 s.
+    let bound = if flavor == Fifo { 1 } else { 2 };
+    check(&name, Budget::preemptions(bound), move || {
         let worker: D = biased(flavor, 2, 0..1);
         let thieves = [thief(&worker, 1), thief(&worker, 1)];
-        let mut mine = Vec::new();
-        // Ends it if a thief has come, begins the next one, and takes under that.
-        for item in 1..3 {
-            mine.extend(worker.pop());
-            push(&worker, item);
-        }
+        // Ends it if a thief has come.
+        let mut mine: Vec<_> = worker.pop().into_iter().collect();
+        assert!(worker.push(1));
+        // Begins the next one, and takes under that.
         mine.extend(worker.pop());
+        if worker.push(2) {
+            mine.extend(worker.pop());
+        } else {
+            mine.push(2);
+        }
         let mut taken = vec![mine];
         taken.extend(thieves.map(|thief| thief.join().unwrap()));
         taken.push(drain(&worker));
@@ -105,8 +110,6 @@ fn a_late_step_of<D: Owner<usize>>(flavor: Flavor) {
 
 #[test]
 fn a_late_step() {
-    a_late_step_of::<Unbounded>(Fifo);
-    a_late_step_of::<Unbounded>(Lifo);
     a_late_step_of::<Bounded>(Fifo);
     a_late_step_of::<Bounded>(Lifo);
 }

@@ -22,7 +22,7 @@ const REAL: u32 = LAG_BITS + 1;
 /// | `lag` | meaning | who may leave it, how |
 /// |---|---|---|
 /// | 0 | no thief is at work | the owner: `real + n` ([`popped`](Self::popped)), or to `BIASED`; a thief: `real + n`, `lag = n` ([`booked`](Self::booked)) |
-/// | n > 0 | one thief moves items out of `steal..`; what the owner has popped since is included | the owner: `real + n`, `lag + n`; that thief: `lag = 0` by and-ing [`RELEASE`](Self::RELEASE) |
+/// | n > 0 | one thief moves items out of `steal..`, or has done so: it says so in another word, with `steal` ([`settled`](Self::settled)). What the owner has popped since is included | while it is at work, the owner: `real + n`, `lag + n`; after that, as from 0 |
 /// | `BIASED`, `REVOKING` | these modes of a [`HeadWord`]: no thief is at work, and `real` is the front at which that began | see there |
 ///
 /// `lag` never exceeds the capacity: `real` does not pass the tail, and the tail
@@ -53,7 +53,7 @@ impl HeadWord for Head {
     }
 
     fn biased_at(self, front: u64) -> Self {
-        debug_assert_eq!(self.0 & LAG, 0, "open, and nobody at work");
+        debug_assert!(self.is_open());
         Self(self.open_at(front).0 | BIASED)
     }
 
@@ -73,9 +73,6 @@ impl HeadWord for Head {
 }
 
 impl Head {
-    /// The mask that ends a booking.
-    pub(super) const RELEASE: u64 = !LAG;
-
     /// Open, nothing booked, nothing claimed before `real`; the higher bits of `real`
     /// are cut off.
     pub(super) fn new(real: u64) -> Self {
@@ -103,7 +100,23 @@ impl Head {
         self.real().wrapping_sub(self.lag())
     }
 
-    /// Whether a thief is at work.
+    /// The first position of the booking in this head, with all the bits that there are.
+    pub(super) fn booking(self) -> u64 {
+        self.front().wrapping_sub(u64::from(self.lag())) & (u64::MAX >> REAL)
+    }
+
+    /// The same head without its booking if that is the one of which all items are moved
+    /// out.
+    #[must_use]
+    pub(super) fn settled(self, done: u64) -> Self {
+        match self.booking() == done {
+            true => Self(self.0 & !LAG),
+            false => self,
+        }
+    }
+
+    /// Whether a thief is at work, or was and nobody has [`settled`](Self::settled) that.
+    #[inline]
     pub(super) fn is_booked(self) -> bool {
         self.is_open() && self.lag() != 0
     }

@@ -3,9 +3,9 @@
 //!
 //! Items lie inline in one allocation. A push is a plain store. The owner pops the oldest
 //! item by one compare-and-swap, or the newest by a store and a fence; or either by plain
-//! stores, while no thief comes (see below). A steal is two read-modify-writes, for any
-//! number of items from an owner that pops the oldest, and one more for each further item
-//! from one that pops the newest.
+//! stores, while no thief comes (see below). A steal is one compare-and-swap and a store, for
+//! any number of items from an owner that pops the oldest; and one compare-and-swap more for
+//! each further item from one that pops the newest.
 //!
 //! # Example
 //!
@@ -64,7 +64,9 @@
 //!   Without membarrier(2) none of this happens.
 //! - **Positions** have 43 bits. A thief that is stopped between its look at the
 //!   head and its claim while exactly a multiple of 2^43 items pass would take
-//!   items that it did not see; at 10 ns an item that is a day.
+//!   items that it did not see; at 10 ns an item that is a day. So may the owner write to
+//!   slots that a thief is reading, if exactly such a number of items has passed since the last
+//!   steal before.
 //!
 //! # When not to use
 //!
@@ -81,8 +83,8 @@
 //!
 //! The booking of a range by a second counter is that of the run queue of tokio's
 //! multi-threaded scheduler, also found in the crate `st3`. Packing the distance
-//! instead of the second counter makes the release one `fetch_and` and leaves the
-//! positions more bits. The owner that pops the newest item is that of Chase and Lev's
+//! instead of the second counter leaves the positions more bits; and a booking ends with
+//! a store to a word beside it. The owner that pops the newest item is that of Chase and Lev's
 //! deque, with the fences of Lê et al. (PPoPP 2013). The owner that is left alone: see
 //! `deque/bias.rs`.
 

@@ -22,6 +22,15 @@ const MAX_LEN: u32 = MAX_CAPACITY as u32;
 
 type Slot<T> = UnsafeCell<MaybeUninit<T>>;
 
+/// What claims are about: one line for both.
+struct Claims {
+    /// A [`Head`]: changed by RMWs only.
+    head: AtomicU64,
+    /// The first position of the last booking of which all items are moved out; written by
+    /// the thief that is at work, so by one at a time.
+    done: AtomicU64,
+}
+
 /// What the owner writes and thieves read: one line for both.
 struct OwnerEnd {
     /// The position of the next push, modulo 2^32: stored by the owner only.
@@ -43,8 +52,7 @@ struct OwnerEnd {
 /// The owner of a LIFO ring moves the tail back, below the newest item, to pop that: then
 /// it claims nothing, unless the item is the last.
 pub(super) struct Ring<T> {
-    /// A [`Head`]: changed by RMWs only.
-    head: CachePadded<AtomicU64>,
+    claims: CachePadded<Claims>,
     owner: CachePadded<OwnerEnd>,
     /// A power of two, at most [`MAX_CAPACITY`].
     slots: Box<[Slot<T>]>,
@@ -73,7 +81,11 @@ impl<T> Ring<T> {
         );
         let head = Head::new(start);
         Self {
-            head: CachePadded::new(AtomicU64::new(head.0)),
+            claims: CachePadded::new(Claims {
+                head: AtomicU64::new(head.0),
+                // No position.
+                done: AtomicU64::new(u64::MAX),
+            }),
             owner: CachePadded::new(OwnerEnd {
                 tail: AtomicU32::new(head.real()),
                 bias: Bias::new(),
@@ -100,13 +112,11 @@ impl<T> Ring<T> {
         // Acquire: the tail below is not older than the owner's last claim in this head, so
         // that what was pushed before that claim is not overlooked; pairs with the Release
         // in `claim`.
-        let mut head = Head(self.head.load(Acquire));
+        let mut head = Head(self.claims.head.load(Acquire));
         while !head.is_open() {
-            match self
-                .owner
-                .bias
-                .count(&self.head, head, |front| self.len_from(front as u32).into())
-            {
+            match self.owner.bias.count(&self.claims.head, head, |front| {
+                self.len_from(front as u32).into()
+            }) {
                 Ok(len) => return len as u32,
                 Err(now) => head = now,
             }
@@ -128,18 +138,30 @@ impl<T> Ring<T> {
     /// Whether a thief is at work; a snapshot, for any thread.
     pub(super) fn is_booked(&self) -> bool {
         // Relaxed: for `Debug` only.
-        Head(self.head.load(Relaxed)).is_booked()
+        let head = Head(self.claims.head.load(Relaxed));
+        self.settled(head).is_booked()
     }
 
     // ------------------------------------------------------------------ owner
 
-    /// The head now, for the owner: if it is open, it may write everything before `steal`,
-    /// plus one capacity.
+    /// The head now, for the owner.
     #[inline]
     pub(super) fn head(&self) -> Head {
-        // Acquire: the thieves' last reads of the slots before `steal` are over; pairs
-        // with the Release in `Booking::drop`.
-        Head(self.head.load(Acquire))
+        // Acquire: when a booking is in it, the thieves' reads of the slots before that are
+        // over; pairs with the Release in `book`. Of that booking itself, see `settled`.
+        Head(self.claims.head.load(Acquire))
+    }
+
+    /// `head` without its booking if that is over: everything before its `steal` then, plus
+    /// one capacity, may be written by the owner.
+    #[inline]
+    pub(super) fn settled(&self, head: Head) -> Head {
+        if !head.is_booked() {
+            return head;
+        }
+        // Acquire: that thief's reads of the slots are over; pairs with the Release in
+        // `Booking::drop`.
+        head.settled(self.claims.done.load(Acquire))
     }
 
     /// Writes one item, unpublished.
@@ -197,14 +219,15 @@ impl<T> Ring<T> {
                 return None;
             }
             let count = max_of(len).min(len);
-            let next = head.popped(count);
-            // {real, lag} -> {real + count, lag == 0 ? 0 : lag + count}
+            let next = self.settled(head).popped(count);
+            // {real, lag} -> {real + count, 0 if nobody is at work, or lag + count}
             // Release on success: who sees the claim sees the pushes before it; pairs with
             // the Acquire load in `len`. (`a_pop_shows_the_pushes_before_it`) The slots were
-            // written by this thread, hence no Acquire. Being an RMW it keeps the release
-            // sequence of an earlier `Booking::drop` alive for `head`.
+            // written by this thread, hence no Acquire. As an RMW it keeps the release
+            // sequence of `book` alive.
             // Acquire on failure: as in `head`.
             match self
+                .claims
                 .head
                 .compare_exchange_weak(head.0, next.0, Release, Acquire)
             {
@@ -223,24 +246,24 @@ impl<T> Ring<T> {
     pub(super) fn claim_and_bias(&self, head: Head) -> Option<Head> {
         self.owner
             .bias
-            .begin(&self.head, head, head.front().wrapping_add(1))
+            .begin(&self.claims.head, head, head.front().wrapping_add(1))
     }
 
     /// Takes what is before `front`, for the owner under a bias; whether that still holds.
     #[inline]
     pub(super) fn take_to(&self, biased: Head, front: u64) -> bool {
-        self.owner.bias.take_to(&self.head, biased, front)
+        self.owner.bias.take_to(&self.claims.head, biased, front)
     }
 
     /// Whether a bias still holds, for an owner that has moved the tail back.
     #[inline]
     pub(super) fn still_holds(&self, biased: Head) -> bool {
-        self.owner.bias.still_holds(&self.head, biased)
+        self.owner.bias.still_holds(&self.claims.head, biased)
     }
 
     /// Ends a bias at `front`, for the owner, unless a thief has; the head after that.
     pub(super) fn end_bias(&self, front: u64) -> Head {
-        self.owner.bias.end(&self.head, front)
+        self.owner.bias.end(&self.claims.head, front)
     }
 
     /// The head, after the owner of a LIFO ring with an open front has moved the tail back.
@@ -254,10 +277,11 @@ impl<T> Ring<T> {
     pub(super) fn claim_last(&self, seen: &Cell<Head>, mut head: Head, last: u32) -> bool {
         // Again only when a thief has finished meanwhile: that leaves the front alone.
         while head.real() == last {
-            let next = head.popped(1);
-            // {real, lag} -> {real + 1, lag == 0 ? 0 : lag + 1}
+            let next = self.settled(head).popped(1);
+            // {real, lag} -> {real + 1, 0 if nobody is at work, or lag + 1}
             // Release, and Acquire on failure: as in `claim`.
             match self
+                .claims
                 .head
                 .compare_exchange_weak(head.0, next.0, Release, Acquire)
             {
@@ -291,19 +315,18 @@ impl<T> Ring<T> {
     // ----------------------------------------------------------------- thieves
 
     /// Claims the older half of the items, rounded up, at most `max`, for a thief.
+    #[inline]
     pub(super) fn book(&self, flavor: Flavor, max: u32) -> Steal<Booking<'_, T>> {
         debug_assert!(max != 0);
         // Acquire: of one that is not open, as `Bias::look` asks. Of others the CAS verifies
         // it, and a tail that is older or newer is recognised below; but a bias that has ended
         // must have done so before we look at the tail: pairs with the Release in `revoke`
         // and `end`.
-        let mut head = Head(self.head.load(Acquire));
+        let mut head = Head(self.claims.head.load(Acquire));
         while !head.is_open() {
-            match self
-                .owner
-                .bias
-                .look(&self.head, head, |front| self.len_from(front as u32).into())
-            {
+            match self.owner.bias.look(&self.claims.head, head, |front| {
+                self.len_from(front as u32).into()
+            }) {
                 Some(now) => head = now,
                 None => return Steal::Empty,
             }
@@ -321,9 +344,10 @@ impl<T> Ring<T> {
         if len == 0 {
             return Steal::Empty;
         }
+        let settled = self.settled(head);
         // Another thief is at work; or the two loads do not belong together, and then the
         // head has moved; or the owner of a LIFO ring finds that its last item is taken.
-        if head.is_booked() || len > self.capacity() {
+        if settled.is_booked() || len > self.capacity() {
             return Steal::Retry;
         }
         let wanted = (len - len / 2).min(max);
@@ -331,14 +355,18 @@ impl<T> Ring<T> {
             Flavor::Fifo => wanted,
             Flavor::Lifo => 1,
         };
-        let mut booked = head.booked(count);
-        // {real, 0} -> {real + count, count}
-        // Relaxed: what is in the slots came with the tail. They have not been
+        let mut booked = settled.booked(count);
+        // {real, 0 or of a booking that is over} -> {real + count, count}
+        // Release: the reads of the booking before, of which we have seen that they are over,
+        // are so for the owner that sees this one; pairs with the Acquire in `head`.
+        // (`two_thieves_and_a_pushing_owner`)
+        // No Acquire: what is in the slots came with the tail. They have not been
         // written since: that takes a pop, which changes the head for good, or moves the
         // tail back, which the fence is about.
         if self
+            .claims
             .head
-            .compare_exchange(head.0, booked.0, Relaxed, Relaxed)
+            .compare_exchange(head.0, booked.0, Release, Relaxed)
             .is_err()
         {
             return Steal::Retry;
@@ -353,8 +381,10 @@ impl<T> Ring<T> {
                 }
                 let next = booked.popped(1);
                 // {real, n} -> {real + 1, n + 1}
-                // Relaxed: as above.
+                // Relaxed: nothing else is over now; and as an RMW it keeps the release
+                // sequence of the first one alive.
                 if self
+                    .claims
                     .head
                     .compare_exchange(booked.0, next.0, Relaxed, Relaxed)
                     .is_err()
@@ -366,13 +396,14 @@ impl<T> Ring<T> {
         }
         Steal::Success(Booking {
             ring: self,
-            first: head.real(),
+            first: head.front(),
             count: booked.lag(),
         })
     }
 
     /// How many items there are from the front of `head` on, which the caller has loaded or
     /// stored; more than the capacity if the two do not belong together.
+    #[inline]
     fn fenced_len(&self, head: Head) -> u32 {
         // In a LIFO ring Dekker, with the fence in `head_after_moving_back`. The owner moves the
         // tail back to p, fences, loads the head; a thief has the front at p, fences, loads
@@ -395,11 +426,14 @@ impl<T> Ring<T> {
 impl<T> Drop for Ring<T> {
     fn drop(&mut self) {
         // Relaxed: `&mut self`; whoever dropped the other handles did so before.
-        let mut head = Head(self.head.load(Relaxed));
+        let mut head = Head(self.claims.head.load(Relaxed));
         if !head.is_open() {
             head = head.open_at(self.owner.bias.front());
         }
-        debug_assert!(!head.is_booked(), "a booking borrows the ring");
+        debug_assert!(
+            !self.settled(head).is_booked(),
+            "a booking borrows the ring"
+        );
         let tail = self.owner.tail.load(Relaxed);
         let count = tail.wrapping_sub(head.real());
         drop_all((0..count).map(|n| {
@@ -415,7 +449,8 @@ impl<T> Drop for Ring<T> {
 #[must_use]
 pub(super) struct Booking<'a, T> {
     ring: &'a Ring<T>,
-    pub(super) first: u32,
+    /// With all the bits that a head has.
+    first: u64,
     pub(super) count: u32,
 }
 
@@ -426,19 +461,19 @@ impl<T> Booking<'_, T> {
     ///
     /// `n < count`, and each `n` once.
     #[inline]
+    #[inline]
     pub(super) unsafe fn take(&self, n: u32) -> T {
         debug_assert!(n < self.count);
         // SAFETY: (1) the booking claims `first..first + count`; (2) by contract;
         // (3) `steal` does not pass `first` before the booking is dropped.
-        unsafe { self.ring.take(self.first.wrapping_add(n)) }
+        unsafe { self.ring.take((self.first as u32).wrapping_add(n)) }
     }
 }
 
 impl<T> Drop for Booking<'_, T> {
+    #[inline]
     fn drop(&mut self) {
-        // {real, lag} -> {real, 0}
-        // Release: our reads of the slots are over; pairs with the Acquire in `head` and
-        // `claim`.
-        self.ring.head.fetch_and(Head::RELEASE, Release);
+        // Release: our reads of the slots are over; pairs with the Acquire in `settled`.
+        self.ring.claims.done.store(self.first, Release);
     }
 }

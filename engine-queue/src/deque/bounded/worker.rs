@@ -308,7 +308,7 @@ impl<T> Worker<T> {
     fn look_for_room(&self) -> u32 {
         self.look();
         let steal = match self.way.get() {
-            Way::Open => self.seen.get().steal(),
+            Way::Open => self.ring.settled(self.seen.get()).steal(),
             Way::BiasedOldest | Way::BiasedNewest => self.front.get() as u32,
         };
         self.limit.set(steal.wrapping_add(self.ring.capacity()));

@@ -72,7 +72,7 @@ impl<T> Worker<T> {
     #[cold]
     #[inline(never)]
     fn claim_and_bias(&self, head: Head) -> bool {
-        if head.is_booked() {
+        if self.ring.settled(head).is_booked() {
             return false;
         }
         let Some(biased) = self.ring.claim_and_bias(head) else {
