@@ -173,7 +173,8 @@ impl Bias {
             let open = head.open_at(front);
             // BIASED | REVOKING -> OPEN
             // Release: shows what we took under the bias to who claims after it; pairs with
-            // the Acquire loads of the head. That is why we need no fence.
+            // the Acquire loads of the head. That is why we need no fence. (The models do not
+            // miss it: they have a full fence for each light one before.)
             match word.compare_exchange_weak(head.bits(), open.bits(), Release, Acquire) {
                 Ok(_) => return open,
                 Err(now) => head = H::from_bits(now),

@@ -11,6 +11,11 @@ use super::bias::Patience;
 use super::flavor::Flavor;
 use super::{Steal, Stealer, Worker, bounded};
 
+/// Just before the head of a deque without a bound wraps.
+pub(super) const WRAPS_UNBOUNDED: u64 = (1 << 48) - 1;
+/// Just before both counters of a bounded one wrap: the tail at 2^32, the head at 2^43.
+pub(super) const WRAPS_BOUNDED: u64 = u64::MAX;
+
 /// A worker of either kind.
 pub(super) trait Owner<T>: Sized + Send + 'static {
     type Stealer: Clone + Send + Sync + 'static;
@@ -102,7 +107,7 @@ macro_rules! owner {
 owner!(
     Worker<T>,
     Stealer<T>,
-    (1 << 48) - 1,
+    WRAPS_UNBOUNDED,
     |flavor, _capacity, start| Self::starting_at(flavor, start),
     |pushed| {
         let () = pushed;
@@ -113,8 +118,7 @@ owner!(
 owner!(
     bounded::Worker<T>,
     bounded::Stealer<T>,
-    // The tail at 2^32, the head at 2^43.
-    u64::MAX,
+    WRAPS_BOUNDED,
     |flavor, capacity, start| Self::with(flavor, capacity, start),
     |pushed| pushed.is_ok(),
     |was| was.unwrap()

@@ -461,7 +461,6 @@ impl<T> Booking<'_, T> {
     ///
     /// `n < count`, and each `n` once.
     #[inline]
-    #[inline]
     pub(super) unsafe fn take(&self, n: u32) -> T {
         debug_assert!(n < self.count);
         // SAFETY: (1) the booking claims `first..first + count`; (2) by contract;
