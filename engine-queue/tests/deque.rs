@@ -357,3 +357,83 @@ fn thieves_see_the_order() {
         assert!(all.into_iter().eq(0..ITEMS));
     }
 }
+
+/// An owner that was alone for long, and two thieves that come in the middle of its pops.
+#[test]
+fn thieves_after_a_long_time_alone() {
+    const ALONE: usize = if cfg!(miri) { 20 } else { 600 };
+    const TOGETHER: usize = if cfg!(miri) { 5 } else { 60 };
+    const ROUNDS: usize = 3;
+    const ITEMS: usize = ROUNDS * (ALONE + 2 * TOGETHER);
+
+    macro_rules! run {
+        ($worker:expr, |$deque:ident, $item:ident| $push:expr) => {
+            let $deque = $worker;
+            let taken: Vec<AtomicUsize> = (0..ITEMS).map(|_| AtomicUsize::new(0)).collect();
+            let take = |item: usize| taken[item].fetch_add(1, Relaxed);
+            // Each to its own: whether it is to come, and whether it may go.
+            let come = [const { AtomicBool::new(false) }; 2];
+            let over = AtomicBool::new(false);
+            thread::scope(|s| {
+                for come in &come {
+                    let (stealer, over, take) = ($deque.stealer(), &over, &take);
+                    s.spawn(move || {
+                        while !over.load(Acquire) {
+                            if !come.swap(false, Acquire) {
+                                thread::yield_now();
+                                continue;
+                            }
+                            for _ in 0..TOGETHER {
+                                stealer.steal().success().map(take);
+                            }
+                        }
+                    });
+                }
+                let mut items = 0..ITEMS;
+                for _ in 0..ROUNDS {
+                    for $item in items.by_ref().take(ALONE) {
+                        $push;
+                        $deque.pop().map(take);
+                    }
+                    for come in &come {
+                        come.store(true, Release);
+                    }
+                    for $item in items.by_ref().take(TOGETHER) {
+                        $push;
+                        // Sometimes the last item, sometimes not.
+                        if $item % 3 != 0 {
+                            $deque.pop().map(take);
+                        }
+                    }
+                    while let Some(item) = $deque.pop() {
+                        take(item);
+                    }
+                    for $item in items.by_ref().take(TOGETHER) {
+                        $push;
+                        $deque.pop().map(take);
+                    }
+                }
+                over.store(true, Release);
+            });
+            assert!($deque.is_empty());
+            let wrong = taken.iter().position(|taken| taken.load(Relaxed) != 1);
+            assert_eq!(wrong, None, "lost or taken twice");
+        };
+    }
+
+    let times = if cfg!(miri) { 1 } else { 150 };
+    for _ in 0..times {
+        run!(Worker::new_fifo(), |deque, item| deque.push(item));
+        run!(Worker::new_lifo(), |deque, item| deque.push(item));
+        run!(bounded::Worker::new_fifo(256), |deque, item| {
+            while deque.push(item).is_err() {
+                thread::yield_now();
+            }
+        });
+        run!(bounded::Worker::new_lifo(256), |deque, item| {
+            while deque.push(item).is_err() {
+                thread::yield_now();
+            }
+        });
+    }
+}

@@ -6,10 +6,13 @@
 //!
 //! | table | what happens |
 //! |---|---|
-//! | owner, n items | push n, pop n; one operation is a push and a pop |
+//! | owner, n items | push n, pop n; one operation is a push and a pop; beside a `VecDeque`, which no thread can steal from |
+//! | owner, n items, held | the same; the items are in a `Vec` before and after, which costs all alike about as much as a deque does |
 //! | drain | the owner pushes 200; one thread, without anybody else, steals them one by one, or in batches of which it pops the items |
 //! | n thieves | the owner keeps about 128 items in the deque, thieves steal one by one, or in batches; an operation is an item stolen |
 
+use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::hint::black_box;
 use std::time::Duration;
 
@@ -196,8 +199,43 @@ st3!(St3Lifo, u64, st3::lifo);
 st3!(St3FifoBox, Box<u64>, st3::fifo);
 st3!(St3LifoBox, Box<u64>, st3::lifo);
 
+/// A queue for one thread: what an owner could have at best.
+struct Unshared(RefCell<VecDeque<u64>>);
+
+impl Unshared {
+    /// As `owner` does.
+    fn turn(duration: Duration, count: usize, pop: fn(&mut VecDeque<u64>) -> Option<u64>) -> Turn {
+        let deque = Self(RefCell::default());
+        alone(duration, 1_024, |batch| {
+            for _ in 0..batch / count as u64 {
+                for item in 0..count as u64 {
+                    deque.0.borrow_mut().push_back(item);
+                }
+                for _ in 0..count {
+                    black_box(pop(&mut deque.0.borrow_mut()).expect("as many as were pushed"));
+                }
+            }
+        })
+    }
+}
+
+/// Push `count`, pop `count`, of numbers.
+fn owner<D: Deque<Item = u64>>(duration: Duration, count: usize) -> Turn {
+    let deque = D::new();
+    alone(duration, 1_024, |batch| {
+        for _ in 0..batch / count as u64 {
+            for item in 0..count as u64 {
+                deque.push(item);
+            }
+            for _ in 0..count {
+                black_box(deque.pop().expect("as many as were pushed"));
+            }
+        }
+    })
+}
+
 /// Push `count`, pop `count`; the items go round, so that no allocator is measured.
-fn owner<D: Deque>(duration: Duration, count: usize, item: fn(u64) -> D::Item) -> Turn {
+fn owner_held<D: Deque>(duration: Duration, count: usize, item: fn(u64) -> D::Item) -> Turn {
     let deque = D::new();
     let mut items: Vec<_> = (0..count as u64).map(item).collect();
     alone(duration, 1_024, |batch| {
@@ -300,7 +338,7 @@ fn thieves<D: Deque + Send>(
 }
 
 macro_rules! contest {
-    ($report:expr, $title:expr, $module:ident, $st3:ident, |$deque:ident| $run:expr) => {{
+    ($title:expr, $module:ident, $st3:ident, |$deque:ident| $run:expr) => {{
         macro_rules! turn {
             ($t:ty) => {
                 || {
@@ -309,13 +347,11 @@ macro_rules! contest {
                 }
             };
         }
-        $report.run(
-            Contest::new($title, Unit::Mops)
-                .add("crossbeam-deque", turn!($module::Crossbeam))
-                .add("st3", turn!($st3))
-                .add("engine Worker", turn!($module::Engine))
-                .add("engine bounded", turn!($module::Bounded)),
-        );
+        Contest::new($title, Unit::Mops)
+            .add("crossbeam-deque", turn!($module::Crossbeam))
+            .add("st3", turn!($st3))
+            .add("engine Worker", turn!($module::Engine))
+            .add("engine bounded", turn!($module::Bounded))
     }};
 }
 
@@ -324,51 +360,60 @@ fn main() {
     let turn = report.options().turn();
     for n in [1, 64] {
         let title = |what| format!("owner, {n} items, {what}");
-        contest!(report, title("fifo, u64"), fifo, St3Fifo, |D| owner::<D>(
-            turn,
-            n,
-            u64::from
-        ));
-        contest!(report, title("lifo, u64"), lifo, St3Lifo, |D| owner::<D>(
-            turn,
-            n,
-            u64::from
-        ));
-        contest!(report, title("fifo, Box"), fifo_box, St3FifoBox, |D| {
-            owner::<D>(turn, n, Box::new)
-        });
-        contest!(report, title("lifo, Box"), lifo_box, St3LifoBox, |D| {
-            owner::<D>(turn, n, Box::new)
-        });
+        report.run(
+            contest!(title("fifo, u64"), fifo, St3Fifo, |D| owner::<D>(turn, n))
+                .add("VecDeque, unshared", || {
+                    Unshared::turn(turn, n, VecDeque::pop_front)
+                }),
+        );
+        report.run(
+            contest!(title("lifo, u64"), lifo, St3Lifo, |D| owner::<D>(turn, n))
+                .add("VecDeque, unshared", || {
+                    Unshared::turn(turn, n, VecDeque::pop_back)
+                }),
+        );
+        let title = |what| format!("owner, {n} items, held, {what}");
+        report.run(contest!(title("fifo, u64"), fifo, St3Fifo, |D| {
+            owner_held::<D>(turn, n, u64::from)
+        }));
+        report.run(contest!(title("lifo, u64"), lifo, St3Lifo, |D| {
+            owner_held::<D>(turn, n, u64::from)
+        }));
+        report.run(contest!(title("fifo, Box"), fifo_box, St3FifoBox, |D| {
+            owner_held::<D>(turn, n, Box::new)
+        }));
+        report.run(contest!(title("lifo, Box"), lifo_box, St3LifoBox, |D| {
+            owner_held::<D>(turn, n, Box::new)
+        }));
     }
     for batches in [false, true] {
         let how = if batches { "batches" } else { "one by one" };
         let title = |what| format!("drain, {how}, {what}");
-        contest!(report, title("fifo, u64"), fifo, St3Fifo, |D| drain::<D>(
+        report.run(contest!(title("fifo, u64"), fifo, St3Fifo, |D| drain::<D>(
             turn,
             batches,
             u64::from
-        ));
-        contest!(report, title("lifo, u64"), lifo, St3Lifo, |D| drain::<D>(
+        )));
+        report.run(contest!(title("lifo, u64"), lifo, St3Lifo, |D| drain::<D>(
             turn,
             batches,
             u64::from
-        ));
+        )));
     }
     for (count, batches) in [(1, false), (2, false), (1, true), (2, true)] {
         let how = if batches { "batches" } else { "one by one" };
         let title = |what| format!("{count} thieves, {how}, {what}");
-        contest!(report, title("fifo, u64"), fifo, St3Fifo, |D| thieves::<D>(
-            turn,
-            count,
-            batches,
-            u64::from
+        report.run(contest!(
+            title("fifo, u64"),
+            fifo,
+            St3Fifo,
+            |D| thieves::<D>(turn, count, batches, u64::from)
         ));
-        contest!(report, title("lifo, u64"), lifo, St3Lifo, |D| thieves::<D>(
-            turn,
-            count,
-            batches,
-            u64::from
+        report.run(contest!(
+            title("lifo, u64"),
+            lifo,
+            St3Lifo,
+            |D| thieves::<D>(turn, count, batches, u64::from)
         ));
     }
     report.finish();

@@ -37,12 +37,16 @@
 //! [`Worker`] and [`bounded`] are not available on targets without 64-bit atomics.
 
 #[cfg(target_has_atomic = "64")]
+mod bias;
+#[cfg(target_has_atomic = "64")]
 pub mod bounded;
 mod destination;
 #[cfg(target_has_atomic = "64")]
 mod flavor;
 mod injector;
 mod steal;
+#[cfg(all(test, target_has_atomic = "64"))]
+mod testing;
 #[cfg(target_has_atomic = "64")]
 mod unbounded;
 

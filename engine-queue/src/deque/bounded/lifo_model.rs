@@ -5,53 +5,13 @@ use engine_atomic::sync::thread;
 use testkit::model::{Budget, check, check_large};
 
 use super::{Stealer, Worker};
-use crate::deque::Steal;
 use crate::deque::flavor::Flavor::{self, Fifo, Lifo};
-
-/// Just before both counters wrap: the tail at 2^32, the head at 2^44.
-const WRAPPING: u64 = u64::MAX;
-
-/// Steals until another thread is not in the way.
-fn steal<T>(mut attempt: impl FnMut() -> Steal<T>) -> Option<T> {
-    loop {
-        match attempt() {
-            Steal::Success(item) => return Some(item),
-            Steal::Empty => return None,
-            Steal::Retry => thread::yield_now(),
-        }
-    }
-}
-
-fn drain<T>(worker: &Worker<T>) -> Vec<T> {
-    core::iter::from_fn(|| worker.pop()).collect()
-}
+use crate::deque::testing::{
+    self, WRAPS_BOUNDED as WRAPPING, assert_partition, drain, steal, thief,
+};
 
 fn filled(flavor: Flavor, capacity: usize, items: core::ops::Range<usize>) -> Worker<usize> {
-    let worker = Worker::with(flavor, capacity, WRAPPING);
-    items.for_each(|item| worker.push(item).unwrap());
-    worker
-}
-
-/// A thief that takes up to `count` items, one by one.
-fn thief(worker: &Worker<usize>, count: usize) -> thread::JoinHandle<Vec<usize>> {
-    let stealer = worker.stealer();
-    thread::spawn(move || {
-        (0..count)
-            .map_while(|_| steal(|| stealer.steal()))
-            .collect()
-    })
-}
-
-/// Every item is taken once.
-#[track_caller]
-fn assert_partition(takers: &[Vec<usize>], items: core::ops::Range<usize>) {
-    let mut all: Vec<_> = takers.concat();
-    all.sort_unstable();
-    assert_eq!(
-        all,
-        items.collect::<Vec<_>>(),
-        "lost or doubled: {takers:?}"
-    );
+    testing::filled(flavor, capacity, items)
 }
 
 /// The owner pops what a thief may be about to take: both need their fence.

@@ -6,54 +6,13 @@ use engine_atomic::sync::{Arc, thread};
 use testkit::model::{Budget, check, check_large};
 
 use super::{Stealer, Worker};
-use crate::deque::Steal;
-
-/// Just before both counters wrap: the tail at 2^32, the head at 2^44.
-const WRAPPING: u64 = u64::MAX;
-
-/// Steals until another thread is not in the way.
-fn steal<T>(mut attempt: impl FnMut() -> Steal<T>) -> Option<T> {
-    loop {
-        match attempt() {
-            Steal::Success(item) => return Some(item),
-            Steal::Empty => return None,
-            Steal::Retry => thread::yield_now(),
-        }
-    }
-}
-
-fn drain<T>(worker: &Worker<T>) -> Vec<T> {
-    core::iter::from_fn(|| worker.pop()).collect()
-}
-
-/// Pushes, waiting for a thief that still holds the slot.
-fn push(worker: &Worker<usize>, item: usize) {
-    while worker.push(item).is_err() {
-        thread::yield_now();
-    }
-}
+use crate::deque::flavor::Flavor::Fifo;
+use crate::deque::testing::{
+    self, WRAPS_BOUNDED as WRAPPING, assert_partition_in_order, drain, push, steal,
+};
 
 fn filled(capacity: usize, items: core::ops::Range<usize>) -> Worker<usize> {
-    let worker = Worker::starting_at(capacity, WRAPPING);
-    for item in items {
-        worker.push(item).unwrap();
-    }
-    worker
-}
-
-/// Every item is taken once, and each taker sees them in their order.
-#[track_caller]
-fn assert_partition(takers: &[Vec<usize>], items: core::ops::Range<usize>) {
-    for taken in takers {
-        assert!(taken.is_sorted(), "out of order: {takers:?}");
-    }
-    let mut all: Vec<_> = takers.concat();
-    all.sort_unstable();
-    assert_eq!(
-        all,
-        items.collect::<Vec<_>>(),
-        "lost or doubled: {takers:?}"
-    );
+    testing::filled(Fifo, capacity, items)
 }
 
 #[test]
@@ -72,7 +31,7 @@ fn push_pop_and_steal() {
         popped.extend(worker.pop());
         popped.extend(worker.pop());
         popped.extend(worker.pop());
-        assert_partition(&[popped, thief.join().unwrap()], 0..2);
+        assert_partition_in_order(&[popped, thief.join().unwrap()], 0..2);
     });
 }
 
@@ -91,7 +50,7 @@ fn slot_reuse_waits_for_the_thief() {
             let mut popped: Vec<_> = worker.pop().into_iter().collect();
             push(&worker, 1);
             popped.extend(drain(&worker));
-            assert_partition(&[popped, thief.join().unwrap()], 0..2);
+            assert_partition_in_order(&[popped, thief.join().unwrap()], 0..2);
         },
     );
 }
@@ -131,7 +90,7 @@ fn pop_behind_a_booking() {
             push(&worker, 2);
         }
         popped.extend(drain(&worker));
-        assert_partition(&[popped, thief.join().unwrap()], 0..3);
+        assert_partition_in_order(&[popped, thief.join().unwrap()], 0..3);
     });
 }
 
@@ -147,7 +106,7 @@ fn two_thieves() {
             .collect();
         let mut taken: Vec<_> = thieves.into_iter().map(|t| t.join().unwrap()).collect();
         taken.push(drain(&worker));
-        assert_partition(&taken, 0..2);
+        assert_partition_in_order(&taken, 0..2);
     });
 }
 
@@ -176,7 +135,7 @@ fn two_thieves_and_a_pushing_owner() {
             let mut taken: Vec<_> = thieves.into_iter().map(|t| t.join().unwrap()).collect();
             mine.extend(drain(&worker));
             taken.push(mine);
-            assert_partition(&taken, 0..4);
+            assert_partition_in_order(&taken, 0..4);
         },
     );
 }
@@ -206,7 +165,7 @@ fn batch_into_a_deque_that_is_stolen_from() {
             steal(|| stealer.steal_batch(&dest));
             let mine = drain(&dest);
             let stolen = thief.join().unwrap();
-            assert_partition(&[vec![1], mine, stolen, drain(&victim)], 0..5);
+            assert_partition_in_order(&[vec![1], mine, stolen, drain(&victim)], 0..5);
         },
     );
 }
@@ -230,7 +189,7 @@ fn batch_against_the_owner() {
         push(&worker, 3);
         push(&worker, 4);
         popped.extend(drain(&worker));
-        assert_partition(&[popped, thief.join().unwrap()], 0..5);
+        assert_partition_in_order(&[popped, thief.join().unwrap()], 0..5);
     });
 }
 
@@ -246,7 +205,7 @@ fn overflow_against_a_thief() {
         worker.pop_half(&mut mine);
         push(&worker, 2);
         mine.extend(drain(&worker));
-        assert_partition(&[mine, thief.join().unwrap()], 0..3);
+        assert_partition_in_order(&[mine, thief.join().unwrap()], 0..3);
     });
 }
 

@@ -12,6 +12,7 @@ use engine_atomic::sync::cell::UnsafeCell;
 
 use super::head::Head;
 use crate::deque::Steal;
+use crate::deque::bias::{Bias, HeadWord};
 use crate::deque::flavor::Flavor;
 use crate::drop_all::drop_all;
 
@@ -21,6 +22,22 @@ const MAX_LEN: u32 = MAX_CAPACITY as u32;
 
 type Slot<T> = UnsafeCell<MaybeUninit<T>>;
 
+/// What claims are about: one line for both.
+struct Claims {
+    /// A [`Head`]: changed by RMWs only.
+    head: AtomicU64,
+    /// The first position of the last booking of which all items are moved out; written by
+    /// the thief that is at work, so by one at a time.
+    done: AtomicU64,
+}
+
+/// What the owner writes and thieves read: one line for both.
+struct OwnerEnd {
+    /// The position of the next push, modulo 2^32: stored by the owner only.
+    tail: AtomicU32,
+    bias: Bias,
+}
+
 /// Slots, and two counters that say whose they are.
 ///
 /// | positions | slot holds | who may touch it |
@@ -29,13 +46,14 @@ type Slot<T> = UnsafeCell<MaybeUninit<T>>;
 /// | `real..tail` | an item | nobody, before claiming it by a CAS on `head` |
 /// | `tail..steal + capacity` | nothing | the owner, to write |
 ///
+/// Under a [`bias`](crate::deque::bias) `steal` and `real` are the front, and the head does not
+/// say where that is.
+///
 /// The owner of a LIFO ring moves the tail back, below the newest item, to pop that: then
 /// it claims nothing, unless the item is the last.
 pub(super) struct Ring<T> {
-    /// A [`Head`]: changed by RMWs only.
-    head: CachePadded<AtomicU64>,
-    /// The position of the next push, modulo 2^32: stored by the owner only.
-    tail: CachePadded<AtomicU32>,
+    claims: CachePadded<Claims>,
+    owner: CachePadded<OwnerEnd>,
     /// A power of two, at most [`MAX_CAPACITY`].
     slots: Box<[Slot<T>]>,
 }
@@ -63,8 +81,15 @@ impl<T> Ring<T> {
         );
         let head = Head::new(start);
         Self {
-            head: CachePadded::new(AtomicU64::new(head.0)),
-            tail: CachePadded::new(AtomicU32::new(head.real())),
+            claims: CachePadded::new(Claims {
+                head: AtomicU64::new(head.0),
+                // No position.
+                done: AtomicU64::new(u64::MAX),
+            }),
+            owner: CachePadded::new(OwnerEnd {
+                tail: AtomicU32::new(head.real()),
+                bias: Bias::new(),
+            }),
             slots: iter::repeat_with(|| UnsafeCell::new(MaybeUninit::uninit()))
                 .take(capacity)
                 .collect(),
@@ -75,18 +100,35 @@ impl<T> Ring<T> {
         self.slots.len() as u32
     }
 
+    #[inline]
     fn slot(&self, position: u32) -> &Slot<T> {
-        &self.slots[position as usize & (self.slots.len() - 1)]
+        let index = position as usize & (self.slots.len() - 1);
+        // SAFETY: in bounds by the mask, because the capacity is not zero.
+        unsafe { self.slots.get_unchecked(index) }
     }
 
     /// Items that nobody has claimed; a snapshot, for any thread.
     pub(super) fn len(&self) -> u32 {
         // Acquire: the tail below is not older than the owner's last claim in this head, so
         // that what was pushed before that claim is not overlooked; pairs with the Release
-        // in `claim`. No item is touched. The loads may disagree, hence the clamp.
-        let head = Head(self.head.load(Acquire));
-        // Relaxed: only compared.
-        let len = self.tail.load(Relaxed).wrapping_sub(head.real());
+        // in `claim`.
+        let mut head = Head(self.claims.head.load(Acquire));
+        while !head.is_open() {
+            match self.owner.bias.count(&self.claims.head, head, |front| {
+                self.len_from(front as u32).into()
+            }) {
+                Ok(len) => return len as u32,
+                Err(now) => head = now,
+            }
+        }
+        self.len_from(head.real())
+    }
+
+    /// How many items there are from `front` on.
+    fn len_from(&self, front: u32) -> u32 {
+        // Acquire: for a thief that goes on to steal, as in `fenced_len`. The loads may
+        // disagree, hence the clamp.
+        let len = self.owner.tail.load(Acquire).wrapping_sub(front);
         match len.cast_signed() {
             ..0 => 0,
             _ => len.min(self.capacity()),
@@ -96,23 +138,30 @@ impl<T> Ring<T> {
     /// Whether a thief is at work; a snapshot, for any thread.
     pub(super) fn is_booked(&self) -> bool {
         // Relaxed: for `Debug` only.
-        Head(self.head.load(Relaxed)).is_booked()
+        let head = Head(self.claims.head.load(Relaxed));
+        self.settled(head).is_booked()
     }
 
     // ------------------------------------------------------------------ owner
 
-    /// The position of the next push.
-    pub(super) fn tail(&self) -> u32 {
-        // Relaxed: for the owner this is its own last store.
-        self.tail.load(Relaxed)
+    /// The head now, for the owner.
+    #[inline]
+    pub(super) fn head(&self) -> Head {
+        // Acquire: when a booking is in it, the thieves' reads of the slots before that are
+        // over; pairs with the Release in `book`. Of that booking itself, see `settled`.
+        Head(self.claims.head.load(Acquire))
     }
 
-    /// The head now, for the owner: it may write everything before `steal`, plus one
-    /// capacity.
-    pub(super) fn head(&self) -> Head {
-        // Acquire: the thieves' last reads of the slots before `steal` are over; pairs
-        // with the Release in `Booking::drop`.
-        Head(self.head.load(Acquire))
+    /// `head` without its booking if that is over: everything before its `steal` then, plus
+    /// one capacity, may be written by the owner.
+    #[inline]
+    pub(super) fn settled(&self, head: Head) -> Head {
+        if !head.is_booked() {
+            return head;
+        }
+        // Acquire: that thief's reads of the slots are over; pairs with the Release in
+        // `Booking::drop`.
+        head.settled(self.claims.done.load(Acquire))
     }
 
     /// Writes one item, unpublished.
@@ -121,6 +170,7 @@ impl<T> Ring<T> {
     ///
     /// (1) The caller is the owner; (2) `tail <= position < steal + capacity` for some
     /// head that it has seen.
+    #[inline]
     pub(super) unsafe fn write(&self, position: u32, item: T) {
         self.slot(position).with_mut(|slot| {
             // SAFETY: (1) the owner is the only writer; (2) by the bound the slot's
@@ -136,13 +186,14 @@ impl<T> Ring<T> {
     ///
     /// (1) The caller is the owner; (2) it has written every position from the old
     /// tail to this one.
+    #[inline]
     pub(super) unsafe fn publish(&self, tail: u32) {
         // Release: publishes the slots; pairs with the Acquire load in `book`.
-        self.tail.store(tail, Release);
+        self.owner.tail.store(tail, Release);
     }
 
-    /// Claims the oldest items, at most `max_of(how many there are)`, for the owner:
-    /// the first position and how many. `None` when there is none.
+    /// Claims the oldest items, at most `max_of(how many there are)`, for the owner of an
+    /// open front: the first position and how many. `None` when there is none.
     ///
     /// `seen` is a head that the owner has seen, from where it tries first: a load
     /// would only bring in a line that the CAS needs anyway. An old head is harmless.
@@ -151,14 +202,14 @@ impl<T> Ring<T> {
     ///
     /// # Safety
     ///
-    /// (1) The caller is the owner; (2) it takes each position of the answer before
-    /// it writes again.
+    /// (1) The caller is the owner, and `tail` is its last; (2) it takes each position of
+    /// the answer before it writes again.
     pub(super) unsafe fn claim(
         &self,
         seen: &Cell<Head>,
+        tail: u32,
         max_of: impl Fn(u32) -> u32,
     ) -> Option<(u32, u32)> {
-        let tail = self.tail();
         loop {
             let head = seen.get();
             let len = tail.wrapping_sub(head.real());
@@ -168,14 +219,15 @@ impl<T> Ring<T> {
                 return None;
             }
             let count = max_of(len).min(len);
-            let next = head.popped(count);
-            // {real, lag} -> {real + count, lag == 0 ? 0 : lag + count}
+            let next = self.settled(head).popped(count);
+            // {real, lag} -> {real + count, 0 if nobody is at work, or lag + count}
             // Release on success: who sees the claim sees the pushes before it; pairs with
             // the Acquire load in `len`. (`a_pop_shows_the_pushes_before_it`) The slots were
-            // written by this thread, hence no Acquire. Being an RMW it keeps the release
-            // sequence of an earlier `Booking::drop` alive for `head`.
+            // written by this thread, hence no Acquire. As an RMW it keeps the release
+            // sequence of `book` alive.
             // Acquire on failure: as in `head`.
             match self
+                .claims
                 .head
                 .compare_exchange_weak(head.0, next.0, Release, Acquire)
             {
@@ -189,73 +241,47 @@ impl<T> Ring<T> {
         }
     }
 
-    /// Takes the newest item, for the owner of a LIFO ring, by moving the tail back.
-    ///
-    /// # Safety
-    ///
-    /// The caller is the owner, of a ring from which thieves take one item a claim.
-    pub(super) unsafe fn pop_newest(&self, seen: &Cell<Head>) -> Option<T> {
-        let tail = self.tail();
-        // Relaxed: what the owner sees of the front may be too low, but never too high:
-        // empty now is empty until it pushes.
-        if tail == Head(self.head.load(Relaxed)).real() {
-            return None;
-        }
-        let newest = tail.wrapping_sub(1);
-        let head = self.move_tail_back(newest);
-        if newest.wrapping_sub(head.real()).cast_signed() > 0 {
-            // SAFETY: (1) out of the reach of thieves: one that has the front at `newest`
-            // later sees our tail; (2) once: the tail is below it; (3) the owner is here.
-            return Some(unsafe { self.take(newest) });
-        }
-        // The last item, or none.
-        let claimed = self.claim_last(seen, head, newest);
-        // SAFETY: (1) claimed; (2) once; (3) the owner is here.
-        let item = claimed.then(|| unsafe { self.take(newest) });
-        // Release: as in `publish`. Whoever has the item, the front is above it now.
-        self.tail.store(tail, Release);
-        item
+    /// Claims the item at the front of `head`, for the owner, and begins a bias: the head
+    /// after that, unless `head` is not the head any more.
+    pub(super) fn claim_and_bias(&self, head: Head) -> Option<Head> {
+        self.owner
+            .bias
+            .begin(&self.claims.head, head, head.front().wrapping_add(1))
     }
 
-    /// Takes `count` of the newest items from the reach of thieves at once, for the owner of
-    /// a LIFO ring: the first position, unless there are not more than `count`.
-    ///
-    /// # Safety
-    ///
-    /// (1) The caller is the owner, of a ring from which thieves take one item a claim;
-    /// (2) it takes each of the positions before it writes again.
-    pub(super) unsafe fn take_back(&self, count: u32) -> Option<u32> {
-        let tail = self.tail();
-        let first = tail.wrapping_sub(count);
-        let head = self.move_tail_back(first);
-        if first.wrapping_sub(head.real()).cast_signed() > 0 {
-            return Some(first);
-        }
-        // Nothing was written meanwhile, and nobody claimed above `first` without having
-        // seen the old tail: the items are where they were.
-        // Release: as in `publish`.
-        self.tail.store(tail, Release);
-        None
+    /// Takes what is before `front`, for the owner under a bias; whether that still holds.
+    #[inline]
+    pub(super) fn take_to(&self, biased: Head, front: u64) -> bool {
+        self.owner.bias.take_to(&self.claims.head, biased, front)
     }
 
-    /// Moves the tail back to `tail`, for the owner of a LIFO ring; the head after that.
-    fn move_tail_back(&self, tail: u32) -> Head {
-        // Release: as in `publish`: whatever tail a thief acquires, the slots below it are
-        // written.
-        self.tail.store(tail, Release);
+    /// Whether a bias still holds, for an owner that has moved the tail back.
+    #[inline]
+    pub(super) fn still_holds(&self, biased: Head) -> bool {
+        self.owner.bias.still_holds(&self.claims.head, biased)
+    }
+
+    /// Ends a bias at `front`, for the owner, unless a thief has; the head after that.
+    pub(super) fn end_bias(&self, front: u64) -> Head {
+        self.owner.bias.end(&self.claims.head, front)
+    }
+
+    /// The head, after the owner of a LIFO ring with an open front has moved the tail back.
+    pub(super) fn head_after_moving_back(&self) -> Head {
         // Dekker, with the fence in `fenced_len`: see there.
         fence(SeqCst);
         self.head()
     }
 
     /// Claims the last item, at `last`, for the owner of a LIFO ring.
-    fn claim_last(&self, seen: &Cell<Head>, mut head: Head, last: u32) -> bool {
+    pub(super) fn claim_last(&self, seen: &Cell<Head>, mut head: Head, last: u32) -> bool {
         // Again only when a thief has finished meanwhile: that leaves the front alone.
         while head.real() == last {
-            let next = head.popped(1);
-            // {real, lag} -> {real + 1, lag == 0 ? 0 : lag + 1}
+            let next = self.settled(head).popped(1);
+            // {real, lag} -> {real + 1, 0 if nobody is at work, or lag + 1}
             // Release, and Acquire on failure: as in `claim`.
             match self
+                .claims
                 .head
                 .compare_exchange_weak(head.0, next.0, Release, Acquire)
             {
@@ -275,6 +301,7 @@ impl<T> Ring<T> {
     ///
     /// (1) The caller has claimed `position`, (2) and takes it once, (3) and the
     /// owner does not write it meanwhile.
+    #[inline]
     pub(super) unsafe fn take(&self, position: u32) -> T {
         self.slot(position).with(|slot| {
             // SAFETY: (1) positions from head to tail are initialised, and the write
@@ -288,17 +315,28 @@ impl<T> Ring<T> {
     // ----------------------------------------------------------------- thieves
 
     /// Claims the older half of the items, rounded up, at most `max`, for a thief.
+    #[inline]
     pub(super) fn book(&self, flavor: Flavor, max: u32) -> Steal<Booking<'_, T>> {
         debug_assert!(max != 0);
-        // Relaxed: the CAS verifies it, and a tail that is older or newer than this
-        // is recognised below.
-        let head = Head(self.head.load(Relaxed));
+        // Acquire: of one that is not open, as `Bias::look` asks. Of others the CAS verifies
+        // it, and a tail that is older or newer is recognised below; but a bias that has ended
+        // must have done so before we look at the tail: pairs with the Release in `revoke`
+        // and `end`.
+        let mut head = Head(self.claims.head.load(Acquire));
+        while !head.is_open() {
+            match self.owner.bias.look(&self.claims.head, head, |front| {
+                self.len_from(front as u32).into()
+            }) {
+                Some(now) => head = now,
+                None => return Steal::Empty,
+            }
+        }
         let len = match flavor {
             Flavor::Lifo => self.fenced_len(head),
             // Without a fence: the tail never goes back, so what it shows is there. Only
             // "empty" needs to be new.
             // Acquire: as in `fenced_len`.
-            Flavor::Fifo => match self.tail.load(Acquire).wrapping_sub(head.real()) {
+            Flavor::Fifo => match self.owner.tail.load(Acquire).wrapping_sub(head.real()) {
                 0 => self.fenced_len(head),
                 len => len,
             },
@@ -306,9 +344,10 @@ impl<T> Ring<T> {
         if len == 0 {
             return Steal::Empty;
         }
+        let settled = self.settled(head);
         // Another thief is at work; or the two loads do not belong together, and then the
         // head has moved; or the owner of a LIFO ring finds that its last item is taken.
-        if head.is_booked() || len > self.capacity() {
+        if settled.is_booked() || len > self.capacity() {
             return Steal::Retry;
         }
         let wanted = (len - len / 2).min(max);
@@ -316,14 +355,18 @@ impl<T> Ring<T> {
             Flavor::Fifo => wanted,
             Flavor::Lifo => 1,
         };
-        let mut booked = head.booked(count);
-        // {real, 0} -> {real + count, count}
-        // Relaxed: what is in the slots came with the tail. They have not been
+        let mut booked = settled.booked(count);
+        // {real, 0 or of a booking that is over} -> {real + count, count}
+        // Release: the reads of the booking before, of which we have seen that they are over,
+        // are so for the owner that sees this one; pairs with the Acquire in `head`.
+        // (`two_thieves_and_a_pushing_owner`)
+        // No Acquire: what is in the slots came with the tail. They have not been
         // written since: that takes a pop, which changes the head for good, or moves the
         // tail back, which the fence is about.
         if self
+            .claims
             .head
-            .compare_exchange(head.0, booked.0, Relaxed, Relaxed)
+            .compare_exchange(head.0, booked.0, Release, Relaxed)
             .is_err()
         {
             return Steal::Retry;
@@ -338,8 +381,10 @@ impl<T> Ring<T> {
                 }
                 let next = booked.popped(1);
                 // {real, n} -> {real + 1, n + 1}
-                // Relaxed: as above.
+                // Relaxed: nothing else is over now; and as an RMW it keeps the release
+                // sequence of the first one alive.
                 if self
+                    .claims
                     .head
                     .compare_exchange(booked.0, next.0, Relaxed, Relaxed)
                     .is_err()
@@ -351,15 +396,16 @@ impl<T> Ring<T> {
         }
         Steal::Success(Booking {
             ring: self,
-            first: head.real(),
+            first: head.front(),
             count: booked.lag(),
         })
     }
 
     /// How many items there are from the front of `head` on, which the caller has loaded or
     /// stored; more than the capacity if the two do not belong together.
+    #[inline]
     fn fenced_len(&self, head: Head) -> u32 {
-        // In a LIFO ring Dekker, with the fence in `move_tail_back`. The owner moves the
+        // In a LIFO ring Dekker, with the fence in `head_after_moving_back`. The owner moves the
         // tail back to p, fences, loads the head; a thief has the front at p, fences, loads
         // the tail. If the owner's fence is first, the tail below is p or what was pushed
         // after, and the thief does not take what the owner has popped. If ours is first,
@@ -373,16 +419,22 @@ impl<T> Ring<T> {
         fence(SeqCst);
         // Acquire: the items before this tail are written; pairs with the Release
         // store in `publish`.
-        self.tail.load(Acquire).wrapping_sub(head.real())
+        self.owner.tail.load(Acquire).wrapping_sub(head.real())
     }
 }
 
 impl<T> Drop for Ring<T> {
     fn drop(&mut self) {
         // Relaxed: `&mut self`; whoever dropped the other handles did so before.
-        let head = Head(self.head.load(Relaxed));
-        debug_assert!(!head.is_booked(), "a booking borrows the ring");
-        let tail = self.tail.load(Relaxed);
+        let mut head = Head(self.claims.head.load(Relaxed));
+        if !head.is_open() {
+            head = head.open_at(self.owner.bias.front());
+        }
+        debug_assert!(
+            !self.settled(head).is_booked(),
+            "a booking borrows the ring"
+        );
+        let tail = self.owner.tail.load(Relaxed);
         let count = tail.wrapping_sub(head.real());
         drop_all((0..count).map(|n| {
             // SAFETY: (1) nobody else has a handle, so all that is left is ours;
@@ -397,7 +449,8 @@ impl<T> Drop for Ring<T> {
 #[must_use]
 pub(super) struct Booking<'a, T> {
     ring: &'a Ring<T>,
-    pub(super) first: u32,
+    /// With all the bits that a head has.
+    first: u64,
     pub(super) count: u32,
 }
 
@@ -407,19 +460,19 @@ impl<T> Booking<'_, T> {
     /// # Safety
     ///
     /// `n < count`, and each `n` once.
+    #[inline]
     pub(super) unsafe fn take(&self, n: u32) -> T {
         debug_assert!(n < self.count);
         // SAFETY: (1) the booking claims `first..first + count`; (2) by contract;
         // (3) `steal` does not pass `first` before the booking is dropped.
-        unsafe { self.ring.take(self.first.wrapping_add(n)) }
+        unsafe { self.ring.take((self.first as u32).wrapping_add(n)) }
     }
 }
 
 impl<T> Drop for Booking<'_, T> {
+    #[inline]
     fn drop(&mut self) {
-        // {real, lag} -> {real, 0}
-        // Release: our reads of the slots are over; pairs with the Acquire in `head` and
-        // `claim`.
-        self.ring.head.fetch_and(Head::RELEASE, Release);
+        // Release: our reads of the slots are over; pairs with the Acquire in `settled`.
+        self.ring.claims.done.store(self.first, Release);
     }
 }

@@ -35,6 +35,7 @@ impl<T> Stealer<T> {
     }
 
     /// Takes the oldest item.
+    #[inline]
     pub fn steal(&self) -> Steal<T> {
         self.ring.book(self.flavor, 1).map(|booking| {
             // SAFETY: a booking has at least one item; it is taken once.

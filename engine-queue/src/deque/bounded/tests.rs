@@ -7,12 +7,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use super::head::Head;
-use super::ring::Ring;
 use super::{MAX_CAPACITY, Worker};
 use crate::deque::Steal;
+use crate::deque::bias::{HeadWord, Mode};
 use crate::deque::flavor::Flavor;
 
-/// Just before both counters wrap: the tail at 2^32, the head at 2^44.
+/// Just before both counters wrap: the tail at 2^32, the head at 2^43.
 const WRAPPING: u64 = u64::MAX - 2;
 
 fn filled(capacity: usize, items: std::ops::Range<u32>) -> Worker<u32> {
@@ -171,32 +171,28 @@ fn a_lifo_owner_pops_the_newest_across_the_wrap() {
 /// owner claims behind it.
 #[test]
 fn a_lifo_owner_and_a_stalled_thief() {
-    let ring: Ring<u32> = Ring::new(4, WRAPPING);
-    for item in 0..3 {
-        let tail = ring.tail();
-        // SAFETY: one thread, an empty ring of four.
-        unsafe { ring.write(tail, item) };
-        // SAFETY: written above.
-        unsafe { ring.publish(tail.wrapping_add(1)) };
-    }
-    let seen = std::cell::Cell::new(ring.head());
+    let worker = Worker::with(Flavor::Lifo, 4, WRAPPING);
+    (0..3).for_each(|item| worker.push(item).unwrap());
+    let ring = &*worker.ring;
     let free = ring.head().steal();
     let booking = match ring.book(Flavor::Lifo, 9) {
         Steal::Success(booking) => booking,
         other => panic!("{other:?}"),
     };
     assert_eq!(booking.count, 2, "the older half, one claim each");
-    // SAFETY: one thread.
-    let pop = || unsafe { ring.pop_newest(&seen) };
-    assert_eq!(pop(), Some(2));
-    assert_eq!(pop(), None);
-    assert_eq!(ring.head().steal(), free, "popped behind a booking");
+    assert_eq!(worker.pop(), Some(2));
+    assert_eq!(worker.pop(), None);
+    assert_eq!(
+        ring.settled(ring.head()).steal(),
+        free,
+        "popped behind a booking"
+    );
     for n in 0..2 {
         // SAFETY: booked, each once.
         assert_eq!(unsafe { booking.take(n) }, n);
     }
     drop(booking);
-    assert_eq!(ring.head().steal(), free.wrapping_add(3));
+    assert_eq!(ring.settled(ring.head()).steal(), free.wrapping_add(3));
 }
 
 #[test]
@@ -236,15 +232,8 @@ fn stealing_from_oneself() {
 /// slots or those popped behind its back.
 #[test]
 fn a_stalled_thief() {
-    let ring: Ring<u32> = Ring::new(4, WRAPPING);
-    for item in 0..4 {
-        let tail = ring.tail();
-        // SAFETY: one thread, an empty ring of four.
-        unsafe { ring.write(tail, item) };
-        // SAFETY: written above.
-        unsafe { ring.publish(tail.wrapping_add(1)) };
-    }
-    let seen = std::cell::Cell::new(ring.head());
+    let worker = filled(4, 0..4);
+    let ring = &*worker.ring;
     let free = ring.head().steal();
     let booking = match ring.book(Flavor::Fifo, 4) {
         Steal::Success(booking) => booking,
@@ -253,34 +242,48 @@ fn a_stalled_thief() {
     assert_eq!(booking.count, 2);
     assert!(ring.book(Flavor::Fifo, 1).is_retry());
     assert_eq!(ring.len(), 2);
-    // SAFETY: one thread; the item is taken next.
-    let (position, count) = unsafe { ring.claim(&seen, |_| 1) }.unwrap();
-    assert_eq!(count, 1);
-    // SAFETY: claimed, and not written since.
-    assert_eq!(unsafe { ring.take(position) }, 2);
-    assert_eq!(ring.head().steal(), free, "popped behind a booking");
+    assert_eq!(worker.pop(), Some(2));
+    assert_eq!(
+        ring.settled(ring.head()).steal(),
+        free,
+        "popped behind a booking"
+    );
     for n in 0..2 {
         // SAFETY: booked, each once.
         assert_eq!(unsafe { booking.take(n) }, n);
     }
     drop(booking);
-    assert_eq!(ring.head().steal(), free.wrapping_add(3));
+    assert_eq!(ring.settled(ring.head()).steal(), free.wrapping_add(3));
     assert!(ring.book(Flavor::Fifo, 1).is_success());
 }
 
 #[test]
 fn head_packs_both_counters() {
-    let head = Head::new((1 << 44) - 1);
+    let head = Head::new((1 << 43) - 1);
     assert_eq!((head.real(), head.steal()), (u32::MAX, u32::MAX));
     let booked = head.booked(3);
     assert_eq!((booked.real(), booked.steal()), (2, u32::MAX));
     let popped = booked.popped(2);
     assert_eq!((popped.real(), popped.steal()), (4, u32::MAX));
-    let released = Head(popped.0 & Head::RELEASE);
+    assert_eq!(popped.booking(), (1 << 43) - 1);
+    assert_eq!(popped.settled((1 << 43) - 2), popped, "another one is over");
+    let released = popped.settled(popped.booking());
     assert_eq!((released.real(), released.steal()), (4, 4));
-    assert_eq!(released, Head::new(4), "44 bits");
-    assert_eq!(released.popped(1), Head::new(5));
-    assert_eq!(format!("{popped:?}"), "Head { real: 4, lag: 5 }");
+    assert_eq!(released.front(), 4, "43 bits");
+    assert_eq!(released.popped(1).front(), 5);
+    assert!(released.was_opened_at_odd(), "claims leave it alone");
+    let biased = released.biased_at((1 << 43) + 6);
+    assert_eq!((biased.mode(), biased.front()), (Mode::Biased, 6));
+    let revoking = biased.revoking();
+    assert_eq!((revoking.mode(), revoking.front()), (Mode::Revoking, 6));
+    assert_eq!(revoking.open_at(9), Head::new(9));
+    assert!(!biased.is_booked() && !revoking.is_booked());
+    let full = Head::new(0).booked(MAX_CAPACITY as u32);
+    assert_eq!((full.mode(), full.steal()), (Mode::Open, 0));
+    assert_eq!(
+        format!("{popped:?}"),
+        "Head { real: 4, mode: Open, opened_at_odd: true, lag: Some(5) }"
+    );
 }
 
 #[test]

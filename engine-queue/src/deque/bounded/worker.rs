@@ -11,7 +11,10 @@ use engine_atomic::sync::atomic::{Ordering::*, fence};
 use super::Stealer;
 use super::head::Head;
 use super::ring::Ring;
-use crate::deque::flavor::Flavor;
+use crate::deque::bias::{HeadWord, Patience};
+use crate::deque::flavor::{Flavor, Way};
+
+mod pop;
 
 /// The owner's end of a bounded deque: it pushes and pops.
 ///
@@ -21,12 +24,22 @@ use crate::deque::flavor::Flavor;
 /// When the worker is dropped, what it holds stays with its stealers, and is
 /// dropped with the last of them.
 pub struct Worker<T> {
-    ring: Arc<Ring<T>>,
-    /// The head as last seen, with Acquire, so that a push does not read the line that
-    /// thieves write, and a pop writes it at once. What is written lies within one
-    /// capacity of its `steal`. Also what makes a worker `!Sync`.
+    pub(super) ring: Arc<Ring<T>>,
+    /// The position of the next push, as the thieves see it. Also what makes a worker
+    /// `!Sync`.
+    tail: Cell<u32>,
+    /// The first position that may not be written, as far as the owner has seen, so that a
+    /// push does not read the line that thieves write.
+    limit: Cell<u32>,
+    /// The front, under a bias.
+    front: Cell<u64>,
+    /// The head as last seen, with Acquire, so that a pop with a claim writes that line at
+    /// once. What is written lies within one capacity of its `steal`, or of `front`. Under a
+    /// bias it is the head, until a thief comes.
     seen: Cell<Head>,
+    way: Cell<Way>,
     flavor: Flavor,
+    pub(in crate::deque) patience: Patience,
 }
 
 // No code of the user runs in here, so no panic can leave a deque half changed.
@@ -66,8 +79,17 @@ impl<T> Worker<T> {
     /// An empty deque with the counters at `start`.
     pub(in crate::deque) fn with(flavor: Flavor, capacity: usize, start: u64) -> Self {
         let ring = Arc::new(Ring::new(capacity, start));
-        let seen = Cell::new(ring.head());
-        Self { ring, seen, flavor }
+        let seen = ring.head();
+        Self {
+            tail: Cell::new(seen.real()),
+            limit: Cell::new(seen.real().wrapping_add(ring.capacity())),
+            front: Cell::new(seen.front()),
+            seen: Cell::new(seen),
+            way: Cell::new(Way::Open),
+            flavor,
+            patience: Patience::new(),
+            ring,
+        }
     }
 
     /// Appends `item`. A plain store: no read-modify-write, no fence.
@@ -77,15 +99,27 @@ impl<T> Worker<T> {
     /// Hands the item back when the deque is full.
     #[inline]
     pub fn push(&self, item: T) -> Result<(), T> {
-        let tail = self.ring.tail();
-        if self.room(tail, 1) == 0 {
+        let tail = self.tail.get();
+        if tail == self.limit.get() && self.look_for_room() == 0 {
             return Err(item);
         }
         // SAFETY: (1) `&self` of a `!Sync` handle is the owner; (2) there is room.
         unsafe { self.ring.write(tail, item) };
-        // SAFETY: (1) as above; (2) that position is written.
-        unsafe { self.ring.publish(tail.wrapping_add(1)) };
+        // SAFETY: that position is written.
+        unsafe { self.publish(tail.wrapping_add(1)) };
         Ok(())
+    }
+
+    /// Moves the tail, to make everything before it visible.
+    ///
+    /// # Safety
+    ///
+    /// The owner has written every position from the old tail to this one.
+    #[inline]
+    unsafe fn publish(&self, tail: u32) {
+        self.tail.set(tail);
+        // SAFETY: (1) `&self` of a `!Sync` handle is the owner; (2) by contract.
+        unsafe { self.ring.publish(tail) };
     }
 
     /// As [`push`](Self::push); says whether the deque was empty. Costs a fence.
@@ -105,38 +139,69 @@ impl<T> Worker<T> {
         // thief that fences later sees the tail; or the thief's is, and we see the claim it
         // made before. (`push_was_empty_misses_nobody`)
         fence(SeqCst);
-        self.seen.set(self.ring.head());
-        let len = self.ring.tail().wrapping_sub(self.seen.get().real());
-        Ok(len <= 1)
+        self.look();
+        let front = match self.way.get() {
+            Way::Open => self.seen.get().real(),
+            Way::BiasedOldest | Way::BiasedNewest => self.front.get() as u32,
+        };
+        Ok(self.tail.get().wrapping_sub(front) <= 1)
     }
 
     /// Appends items from the front of `items`, as many as there is room for, as if each
     /// was pushed in turn but published at once; returns how many. The rest stays.
     pub fn push_batch(&self, items: &mut Vec<T>) -> usize {
-        let tail = self.ring.tail();
+        let tail = self.tail.get();
         let wanted = items.len().min(self.capacity()) as u32;
-        let count = self.room(tail, wanted).min(wanted);
+        let count = self.room_for(wanted);
         for (n, item) in (0..count).zip(items.drain(..count as usize)) {
             // SAFETY: (1) `&self` of a `!Sync` handle is the owner; (2) there is room
             // for `count`.
             unsafe { self.ring.write(tail.wrapping_add(n), item) };
         }
-        // SAFETY: (1) as above; (2) all of these are written.
-        unsafe { self.ring.publish(tail.wrapping_add(count)) };
+        // SAFETY: all of these are written.
+        unsafe { self.publish(tail.wrapping_add(count)) };
         count as usize
     }
 
     /// Takes the oldest item, or the newest of a [`new_lifo`](Self::new_lifo) owner.
     #[inline]
     pub fn pop(&self) -> Option<T> {
-        if self.flavor == Flavor::Lifo {
-            // SAFETY: (1) `&self` of a `!Sync` handle is the owner; LIFO.
-            return unsafe { self.ring.pop_newest(&self.seen) };
+        match self.way.get() {
+            Way::BiasedOldest => self.pop_oldest(),
+            Way::BiasedNewest => self.pop_newest(),
+            Way::Open => self.pop_open(),
         }
-        // SAFETY: (1) `&self` of a `!Sync` handle is the owner; (2) it is taken next.
-        let (first, _) = unsafe { self.ring.claim(&self.seen, |_| 1) }?;
-        // SAFETY: (1) claimed; (2) once; (3) the owner is here.
-        Some(unsafe { self.ring.take(first) })
+    }
+
+    #[cfg(test)]
+    pub(in crate::deque) fn is_biased(&self) -> bool {
+        self.way.get() != Way::Open
+    }
+
+    /// A bias has ended, and this is a head after that.
+    fn now_open(&self, head: Head) {
+        self.seen.set(head);
+        self.way.set(Way::Open);
+    }
+
+    /// Makes the front open.
+    fn end_bias(&self) {
+        if self.way.get() != Way::Open {
+            self.now_open(self.ring.end_bias(self.front.get()));
+            self.patience.interrupted();
+        }
+    }
+
+    /// Sees the head as it is now.
+    fn look(&self) {
+        let head = self.ring.head();
+        // Otherwise the front is where the owner left it.
+        if head.is_open() {
+            if self.way.get() != Way::Open {
+                self.patience.revoked();
+            }
+            self.now_open(head);
+        }
     }
 
     /// Takes up to `max` items, in the order of as many pops, to the end of `into`;
@@ -144,17 +209,18 @@ impl<T> Worker<T> {
     ///
     /// A [`new_fifo`](Self::new_fifo) owner makes one claim for them, a
     /// [`new_lifo`](Self::new_lifo) owner one fence, and one more for each when no more
-    /// than `max` are there.
+    /// than `max` are there; an owner that is left alone, neither, but one by one.
     pub fn pop_batch(&self, into: &mut Vec<T>, max: usize) -> usize {
         let max = max.min(self.len()) as u32;
         // Unwind: nothing is claimed yet, should the vector be unable to grow.
         into.reserve(max as usize);
+        if self.way.get() != Way::Open {
+            return self.pop_each(into, max);
+        }
         if self.flavor == Flavor::Fifo {
             return self.take_oldest(into, |len| len.min(max));
         }
-        // SAFETY: (1) `&self` of a `!Sync` handle is the owner; LIFO; (2) all are taken
-        // next.
-        if let Some(first) = unsafe { self.ring.take_back(max) } {
+        if let Some(first) = self.take_back(max) {
             for n in (0..max).rev() {
                 // SAFETY: (1) out of the reach of thieves; (2) each once; (3) the owner is
                 // here.
@@ -163,6 +229,11 @@ impl<T> Worker<T> {
             }
             return max as usize;
         }
+        self.pop_each(into, max)
+    }
+
+    /// Takes up to `max` items, one after the other, to the end of `into`.
+    fn pop_each(&self, into: &mut Vec<T>, max: u32) -> usize {
         let before = into.len();
         into.extend((0..max).map_while(|_| self.pop()));
         into.len() - before
@@ -184,9 +255,11 @@ impl<T> Worker<T> {
     /// Moves the oldest items to the end of `into`, with one claim for as many as `count_of`
     /// says, of those that there are; `into` has room for them.
     fn take_oldest(&self, into: &mut Vec<T>, count_of: impl Fn(u32) -> u32) -> usize {
+        self.end_bias();
+        let tail = self.tail.get();
         // SAFETY: (1) `&self` of a `!Sync` handle is the owner; (2) all are taken
         // next.
-        let Some((first, count)) = (unsafe { self.ring.claim(&self.seen, count_of) }) else {
+        let Some((first, count)) = (unsafe { self.ring.claim(&self.seen, tail, count_of) }) else {
             return 0;
         };
         for n in 0..count {
@@ -226,19 +299,20 @@ impl<T> Worker<T> {
     /// While a thief is at work this is less than `capacity - len`.
     #[must_use]
     pub fn spare_capacity(&self) -> usize {
-        self.room(self.ring.tail(), self.ring.capacity()) as usize
+        self.room_for(self.ring.capacity()) as usize
     }
 
-    /// How many positions from `tail` on may be written: exact when fewer than
-    /// `wanted`.
-    fn room(&self, tail: u32, wanted: u32) -> u32 {
-        let room = |head: Head| self.ring.capacity() - tail.wrapping_sub(head.steal());
-        let known = room(self.seen.get());
-        if known >= wanted {
-            return known;
-        }
-        self.seen.set(self.ring.head());
-        room(self.seen.get())
+    /// Looks how many positions from the tail on may be written.
+    #[cold]
+    #[inline(never)]
+    fn look_for_room(&self) -> u32 {
+        self.look();
+        let steal = match self.way.get() {
+            Way::Open => self.ring.settled(self.seen.get()).steal(),
+            Way::BiasedOldest | Way::BiasedNewest => self.front.get() as u32,
+        };
+        self.limit.set(steal.wrapping_add(self.ring.capacity()));
+        self.limit.get().wrapping_sub(self.tail.get())
     }
 
     /// Appends `count` items and publishes them at once, so that the owner pops `item(0)`
@@ -248,8 +322,8 @@ impl<T> Worker<T> {
     ///
     /// If there is no room for them: ask `room_for` before.
     pub(crate) fn append(&self, count: u32, mut item: impl FnMut(u32) -> T) {
-        let tail = self.ring.tail();
-        assert!(self.room(tail, count) >= count, "appending beyond the room");
+        let tail = self.tail.get();
+        assert!(self.room_for(count) >= count, "appending beyond the room");
         for n in 0..count {
             let behind = match self.flavor {
                 Flavor::Fifo => n,
@@ -259,14 +333,18 @@ impl<T> Worker<T> {
             // for `count`.
             unsafe { self.ring.write(tail.wrapping_add(behind), item(n)) };
         }
-        // SAFETY: (1) as above; (2) all of these are written.
-        unsafe { self.ring.publish(tail.wrapping_add(count)) };
+        // SAFETY: all of these are written.
+        unsafe { self.publish(tail.wrapping_add(count)) };
     }
 
     /// How many items may be appended, at most `wanted`. Holds until the owner
     /// pushes.
     pub(crate) fn room_for(&self, wanted: u32) -> u32 {
-        self.room(self.ring.tail(), wanted).min(wanted)
+        let known = self.limit.get().wrapping_sub(self.tail.get());
+        match known >= wanted {
+            true => wanted,
+            false => self.look_for_room().min(wanted),
+        }
     }
 
     /// Whether `ring` is this deque's.

@@ -11,8 +11,8 @@ use testkit::model::{Budget, check_large};
 
 use super::Injector;
 use crate::block_list::live::{check_freed, freed};
-use crate::deque::Steal;
 use crate::deque::bounded::Worker;
+use crate::deque::testing::{assert_partition_in_order, steal};
 
 type Jobs = Arc<Injector<usize>>;
 
@@ -20,17 +20,6 @@ fn filled(items: core::ops::Range<usize>) -> Jobs {
     let injector = Injector::new();
     items.for_each(|item| injector.push(item));
     Arc::new(injector)
-}
-
-/// Steals until another thread is not in the way.
-fn steal<T>(mut attempt: impl FnMut() -> Steal<T>) -> Option<T> {
-    loop {
-        match attempt() {
-            Steal::Success(item) => return Some(item),
-            Steal::Empty => return None,
-            Steal::Retry => thread::yield_now(),
-        }
-    }
 }
 
 fn drain(injector: &Injector<usize>) -> Vec<usize> {
@@ -59,21 +48,6 @@ fn batch_thief(jobs: &Jobs) -> thread::JoinHandle<Vec<usize>> {
     })
 }
 
-/// Every item is taken once, and each taker sees them in their order.
-#[track_caller]
-fn assert_partition(takers: &[Vec<usize>], items: core::ops::Range<usize>) {
-    for taken in takers {
-        assert!(taken.is_sorted(), "out of order: {takers:?}");
-    }
-    let mut all = takers.concat();
-    all.sort_unstable();
-    assert_eq!(
-        all,
-        items.collect::<Vec<_>>(),
-        "lost or doubled: {takers:?}"
-    );
-}
-
 #[test]
 fn batch_against_a_push() {
     check_freed("batch_against_a_push", Budget::exhaustive(), || {
@@ -84,7 +58,7 @@ fn batch_against_a_push() {
         };
         let thief = batch_thief(&jobs);
         pusher.join().unwrap();
-        assert_partition(&[thief.join().unwrap(), drain(&jobs)], 0..3);
+        assert_partition_in_order(&[thief.join().unwrap(), drain(&jobs)], 0..3);
     });
 }
 
@@ -96,7 +70,7 @@ fn a_batch_leaves_a_block() {
         let thieves = [batch_thief(&jobs), thief(&jobs, 2)];
         let mut taken: Vec<_> = thieves.map(|thief| thief.join().unwrap()).into();
         taken.push(drain(&jobs));
-        assert_partition(&taken, 0..3);
+        assert_partition_in_order(&taken, 0..3);
     });
 }
 
@@ -111,7 +85,7 @@ fn three_thieves_leave_a_block() {
             let thieves = [thief(&jobs, 1), batch_thief(&jobs), thief(&jobs, 1)];
             let mut taken: Vec<_> = thieves.map(|thief| thief.join().unwrap()).into();
             taken.push(drain(&jobs));
-            assert_partition(&taken, 0..4);
+            assert_partition_in_order(&taken, 0..4);
         },
     );
 }
@@ -142,7 +116,7 @@ fn batch_into_a_deque_that_is_stolen_from() {
                 taken
             });
             let taken = [owner.join().unwrap(), thief.join().unwrap(), drain(&jobs)];
-            assert_partition(&taken, 0..4);
+            assert_partition_in_order(&taken, 0..4);
         },
     );
 }

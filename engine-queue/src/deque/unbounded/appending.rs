@@ -1,28 +1,25 @@
 //! Appending items of which the number is not known before.
 
+use super::Worker;
 use super::buffer::Slots;
-use super::shared::Shared;
 use crate::deque::flavor::Flavor;
 
 /// Items behind the tail, not published.
 #[must_use]
 pub(super) struct Appending<'a, T> {
-    shared: &'a Shared<T>,
-    /// Of the owner, which is here.
-    flavor: Flavor,
+    worker: &'a Worker<T>,
     slots: Slots<T>,
     tail: u64,
     count: u64,
 }
 
 impl<'a, T> Appending<'a, T> {
-    /// By the owner of `shared`, whose buffer has these `slots`.
-    pub(super) fn new(shared: &'a Shared<T>, flavor: Flavor, slots: Slots<T>) -> Self {
+    /// By the owner.
+    pub(super) fn new(worker: &'a Worker<T>) -> Self {
         Self {
-            tail: shared.tail(),
-            shared,
-            flavor,
-            slots,
+            worker,
+            slots: worker.slots.get(),
+            tail: worker.tail.get(),
             count: 0,
         }
     }
@@ -41,12 +38,12 @@ impl<'a, T> Appending<'a, T> {
     /// Publishes the items, so that the owner pops the last that was added first.
     pub(super) fn publish_newest_first(self) {
         let position = |n| self.tail.wrapping_add(n);
-        if self.flavor == Flavor::Fifo {
+        if self.worker.flavor == Flavor::Fifo {
             for n in 0..self.count / 2 {
                 // SAFETY: written by `put`, not published, and two different ones.
                 unsafe { self.slots.swap(position(n), position(self.count - 1 - n)) };
             }
         }
-        self.shared.publish(position(self.count));
+        self.worker.publish(position(self.count));
     }
 }

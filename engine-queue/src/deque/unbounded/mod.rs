@@ -5,12 +5,15 @@
 //! |---|---|---|
 //! | head: `{generation, front}` | claims and the owner, by RMWs | what is taken, and which buffer claims are about |
 //! | tail | the owner | what is published |
+//! | the front of the `Bias` | the owner | what is taken, when the head says that this is to be asked |
 //! | buffer | the owner, under an odd generation | where the items are |
 //! | a slot's `occupied` | the owner: yes; whoever took the item: no | when the slot, and in the end the buffer, is free |
 //!
 //! The two ends are those of Chase and Lev's deque, with the fences where Lê et al.
 //! put them: an item below the newest is taken by moving the front, by a CAS; the newest
-//! one of a LIFO owner by moving the tail back, and by a CAS only when it is the last.
+//! one of a LIFO owner by moving the tail back, and by a CAS only when it is the last. An
+//! owner that is left alone needs neither the CAS nor the fence: see
+//! [`bias`](crate::deque::bias).
 //!
 //! What differs is the order of claim and read. There a thief reads the item first and
 //! then claims it, so the read may meet a write of the next item, and what was read must

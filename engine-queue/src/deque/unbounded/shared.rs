@@ -10,6 +10,7 @@ use engine_atomic::sync::cell::UnsafeCell;
 use super::buffer::Buffer;
 use super::head::Head;
 use crate::deque::Steal;
+use crate::deque::bias::{Bias, HeadWord};
 use crate::deque::flavor::Flavor;
 use crate::drop_all::drop_all;
 
@@ -21,6 +22,7 @@ struct OwnerEnd<T> {
     tail: AtomicU64,
     /// The current buffer; stored by the owner only, while the generation is odd.
     buffer: AtomicPtr<Buffer<T>>,
+    bias: Bias,
 }
 
 /// The two ends of a deque, its buffer, and the buffers that were.
@@ -57,6 +59,7 @@ impl<T> Shared<T> {
             owner: CachePadded::new(OwnerEnd {
                 tail: AtomicU64::new(start),
                 buffer: AtomicPtr::new(Buffer::alloc(capacity).as_ptr()),
+                bias: Bias::new(),
             }),
             retired: UnsafeCell::new(None),
         }
@@ -83,19 +86,34 @@ impl<T> Shared<T> {
 
     /// How many items there are, for threads that do not own the deque.
     pub(super) fn len(&self) -> u64 {
-        // Relaxed, made an acquire load by the fence: the tail below is not older than the
-        // one that the claim in this head came after; pairs with the Release in `claim`.
-        let head = Head(self.head.load(Relaxed));
+        // Acquire: the tail below is not older than the one that the claim in this head came
+        // after; pairs with the Release in `claim`.
+        let mut head = Head(self.head.load(Acquire));
+        while !head.is_open() {
+            match self
+                .owner
+                .bias
+                .count(&self.head, head, |front| self.len_from(front))
+            {
+                Ok(len) => return len,
+                Err(now) => head = now,
+            }
+        }
         // "Empty" is an answer about the owner's pushes, so it must not come from an old
         // value. Of two SeqCst fences, this one and the one that a thread runs after its
         // push, one is first: if theirs, the load below sees their push; if ours, whatever
         // they load after their fence sees what we did before.
         // (`two_deques_are_not_both_empty`)
         fence(SeqCst);
+        self.len_from(head.front())
+    }
+
+    /// How many items there are from `front` on.
+    fn len_from(&self, front: u64) -> u64 {
         // Acquire: who is told of an item sees what its owner did before the push; pairs
         // with the Release in `publish`.
         let tail = self.owner.tail.load(Acquire);
-        head.items_before(tail).max(0).cast_unsigned()
+        Head::new(front).items_before(tail).max(0).cast_unsigned()
     }
 
     // ------------------------------------------------------------------- thieves
@@ -106,7 +124,17 @@ impl<T> Shared<T> {
         // Acquire: the tail below is not older than the one that the claim in this head
         // saw; and the buffer is at least that of this generation: pairs with the Release
         // in `end_swap`.
-        let head = Head(self.head.load(Acquire));
+        let mut head = Head(self.head.load(Acquire));
+        while !head.is_open() {
+            match self
+                .owner
+                .bias
+                .look(&self.head, head, |front| self.len_from(front))
+            {
+                Some(now) => head = now,
+                None => return Steal::Empty,
+            }
+        }
         let len = match flavor {
             Flavor::Lifo => self.fenced_len(head),
             // Without a fence: the tail never goes back, so what it shows is there. Only
@@ -169,14 +197,7 @@ impl<T> Shared<T> {
         unsafe { NonNull::new_unchecked(buffer) }
     }
 
-    /// The position of the next push, for the owner.
-    #[inline]
-    pub(super) fn tail(&self) -> u64 {
-        // Relaxed: for the owner this is its own last store.
-        self.owner.tail.load(Relaxed)
-    }
-
-    /// The head, for the owner: a front that is passed for good.
+    /// The head, for the owner: when it is open, a front that is passed for good.
     #[inline]
     pub(super) fn head(&self) -> Head {
         // Relaxed: the owner has written the items itself, and learns from the flags which
@@ -191,7 +212,30 @@ impl<T> Shared<T> {
         self.owner.tail.store(tail, Release);
     }
 
-    /// Keeps thieves from claiming, for the owner; the head at which that began.
+    /// As `claim` of the one item before `front`; after that, the front is biased.
+    pub(super) fn claim_and_bias(&self, head: Head, front: u64) -> Option<Head> {
+        self.owner.bias.begin(&self.head, head, front)
+    }
+
+    /// Takes what is before `front`, for the owner under a bias; whether that still holds.
+    #[inline]
+    pub(super) fn take_to(&self, biased: Head, front: u64) -> bool {
+        self.owner.bias.take_to(&self.head, biased, front)
+    }
+
+    /// Whether a bias still holds, for an owner that has moved the tail back.
+    #[inline]
+    pub(super) fn still_holds(&self, biased: Head) -> bool {
+        self.owner.bias.still_holds(&self.head, biased)
+    }
+
+    /// Ends a bias at `front`, for the owner, unless a thief has; the head after that.
+    pub(super) fn end_bias(&self, front: u64) -> Head {
+        self.owner.bias.end(&self.head, front)
+    }
+
+    /// Keeps thieves from claiming, for the owner of an open front; the head at which that
+    /// began.
     pub(super) fn begin_swap(&self) -> Head {
         // {g, front} -> {g + 1, front}, g even
         // Relaxed: that the buffer is stored after this step, is by its Release.
@@ -284,7 +328,10 @@ impl<T> Drop for Shared<T> {
 
         // Relaxed, here and above: `&mut self`; whoever dropped the other handles did so
         // before.
-        let (head, tail) = (Head(self.head.load(Relaxed)), self.tail());
+        let (mut head, tail) = (Head(self.head.load(Relaxed)), self.owner.tail.load(Relaxed));
+        if !head.is_open() {
+            head = head.open_at(self.owner.bias.front());
+        }
         let buffers = Buffers(self);
         // SAFETY: the current buffer lives.
         let slots = unsafe { Buffer::slots(buffers.0.buffer()) };

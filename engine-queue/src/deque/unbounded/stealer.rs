@@ -19,7 +19,8 @@ use crate::deque::{MAX_BATCH, Steal};
 ///
 /// # Guarantees
 ///
-/// - **Progress**: a thief never waits. It answers [`Steal::Retry`] when another thread
+/// - **Progress**: a thief never waits for another thread; but it may make a system call (see
+///   [`Worker`] on owners that are left alone). It answers [`Steal::Retry`] when another thread
 ///   has taken the item that it was about to take, or when the owner is between two
 ///   buffers, which is two stores: an owner that is stopped right there makes thieves
 ///   answer `Retry` until it runs again.

@@ -10,6 +10,7 @@ use super::buffer::Buffer;
 use super::head::Head;
 use super::worker::MIN_CAPACITY;
 use crate::deque::Steal;
+use crate::deque::bias::{HeadWord, Mode};
 use crate::deque::flavor::Flavor::{self, Fifo, Lifo};
 
 /// Just before the front wraps at 2^48.
@@ -298,7 +299,16 @@ fn head_packs_front_and_generation() {
     }
     assert_eq!(head, next, "as many steps as generations");
     assert_eq!(next.at((1 << 48) + 9).front(), 9);
-    assert_eq!(format!("{odd:?}"), "Head { front: 2, generation: 1 }");
+    assert_eq!(
+        format!("{odd:?}"),
+        "Head { front: 2, mode: Open, opened_at_odd: true, generation: 1 }"
+    );
+    let biased = next.biased_at((1 << 48) + 4);
+    assert_eq!((biased.mode(), biased.front()), (Mode::Biased, 4));
+    let revoking = biased.revoking();
+    assert_eq!((revoking.mode(), revoking.front()), (Mode::Revoking, 4));
+    assert_eq!(revoking.open_at(5), Head::new(5));
+    assert!(!biased.is_swapping() && !revoking.is_swapping());
 }
 
 /// A worker that never changes its front stops shrinking before a generation comes again.

@@ -13,7 +13,10 @@ use super::appending::Appending;
 use super::buffer::{Buffer, Slots};
 use super::head::Head;
 use super::shared::Shared;
-use crate::deque::flavor::Flavor;
+use crate::deque::bias::{HeadWord, Mode, Patience};
+use crate::deque::flavor::{Flavor, Way};
+
+mod pop;
 
 /// The capacity of the first buffer, and the least of any.
 pub(super) const MIN_CAPACITY: usize = pick(64, 2);
@@ -50,6 +53,15 @@ pub(super) const MIN_CAPACITY: usize = pick(64, 2);
 ///   more often than there are items. A slot that a stopped thief has not finished reading
 ///   is left to it: the owner moves to another buffer when it comes to such a slot, which
 ///   happens at most once for a claim.
+/// - **An owner that is left alone** takes items by plain stores from its 257th undisturbed
+///   pop on; a [`new_lifo`](Self::new_lifo) one, from its next pop of a last item. The first
+///   thief that comes for an item then runs one
+///   [`fence::heavy`](engine_atomic::fence::heavy), a system call of a fraction of a
+///   microsecond and more, and interrupts the processors that run this process. So the owner
+///   begins again only after twice as many pops as the last time, in the end 16 385.
+///   A thief that finds nothing leaves it so. Without membarrier(2) none of this
+///   happens. The first deque of a process asks the kernel for it (see
+///   [`fence::strategy`](engine_atomic::fence::strategy)).
 /// - **Memory**: slots of one item and one byte, in a buffer that doubles when it is
 ///   full and halves when less than a quarter is used; 64 slots at least. A buffer that
 ///   was replaced is freed then and there unless a thief is reading an item in it; then
@@ -76,16 +88,25 @@ pub struct Worker<T> {
     /// `!Sync`.
     buffer: Cell<NonNull<Buffer<T>>>,
     /// Its slots.
-    slots: Cell<Slots<T>>,
+    pub(super) slots: Cell<Slots<T>>,
     /// The buffer is halved when fewer items than this are left after a pop.
     shrink_below: Cell<i64>,
-    /// The front as the owner last saw it, all bits of the position.
+    /// The position of the next push: a copy, because what a processor has just stored by
+    /// one pointer it has at once again, but not what it finds by a pointer in memory.
+    pub(super) tail: Cell<u64>,
+    /// The front as the owner last saw it, all bits of the position; under a bias that is
+    /// the front.
     front: Cell<u64>,
     /// How many positions before `front` may still be read by thieves. All before them
     /// are free, so one capacity after them may be written.
     pending: Cell<u64>,
-    /// A head of the current generation.
-    generation: Cell<Head>,
+    /// The first position that may not be written, as far as the owner has seen.
+    limit: Cell<u64>,
+    /// A head that is as the current one is, but for the front if that is open. Under a
+    /// bias it is the head, until a thief comes.
+    seen: Cell<Head>,
+    way: Cell<Way>,
+    pub(in crate::deque) patience: Patience,
     /// A front, and how often the buffer was replaced with the front there.
     still: Cell<(u64, u32)>,
     pub(super) flavor: Flavor,
@@ -113,7 +134,7 @@ impl<T> Worker<T> {
     }
 
     /// An empty deque with the counters at `start`.
-    pub(super) fn starting_at(flavor: Flavor, start: u64) -> Self {
+    pub(in crate::deque) fn starting_at(flavor: Flavor, start: u64) -> Self {
         let shared = Shared::new(MIN_CAPACITY, start);
         let (buffer, head) = (shared.buffer(), shared.head());
         Self {
@@ -122,9 +143,13 @@ impl<T> Worker<T> {
             // SAFETY: the current buffer lives.
             slots: Cell::new(unsafe { Buffer::slots(buffer) }),
             shrink_below: Cell::new(0),
+            tail: Cell::new(start),
             front: Cell::new(start),
             pending: Cell::new(0),
-            generation: Cell::new(head),
+            limit: Cell::new(start.wrapping_add(MIN_CAPACITY as u64)),
+            seen: Cell::new(head),
+            way: Cell::new(Way::Open),
+            patience: Patience::new(),
             still: Cell::new((0, 0)),
             flavor,
         }
@@ -144,24 +169,36 @@ impl<T> Worker<T> {
     /// If the slots would not fit the address space.
     #[inline]
     pub fn push(&self, item: T) {
-        let tail = self.shared.tail();
-        if self.room(tail) == 0 {
+        let tail = self.tail.get();
+        if tail == self.limit.get() {
             // Unwind: nothing has changed yet.
             self.make_room(1);
         }
         // SAFETY: (1) `&self` of a `!Sync` handle is the owner; (2) there was room, or was
         // made.
         unsafe { self.slots.get().put(tail, item) };
-        self.shared.publish(tail.wrapping_add(1));
+        self.publish(tail.wrapping_add(1));
     }
 
-    /// How many slots from `tail` on may be written, as far as the owner has seen.
+    /// Moves the tail: what lies below it can be claimed.
     #[inline]
-    fn room(&self, tail: u64) -> u64 {
-        // Positions that are not free: those of the items, and those before that may
-        // still be read. Never more than there are slots.
-        let used = tail.wrapping_sub(self.front.get()) + self.pending.get();
-        self.slots.get().capacity() as u64 - used
+    pub(super) fn publish(&self, tail: u64) {
+        self.tail.set(tail);
+        self.shared.publish(tail);
+    }
+
+    /// How many slots may be written, as far as the owner has seen.
+    #[inline]
+    fn room(&self) -> u64 {
+        self.limit.get().wrapping_sub(self.tail.get())
+    }
+
+    /// Computes the limit again.
+    fn set_limit(&self) {
+        // Positions before that are free: all before those that may still be read.
+        let first = self.front.get().wrapping_sub(self.pending.get());
+        let capacity = self.slots.get().capacity() as u64;
+        self.limit.set(first.wrapping_add(capacity));
     }
 
     /// As [`push`](Self::push); says whether the deque was empty. Costs a fence.
@@ -178,112 +215,17 @@ impl<T> Worker<T> {
         // that fences later sees the tail; or the thief's is, and we see the claim it made
         // before. (`push_was_empty_misses_nobody`)
         fence(SeqCst);
-        let tail = self.shared.tail();
-        self.shared.head().items_before(tail) <= 1
+        self.len() <= 1
     }
 
     /// Takes the oldest item, or the newest of a [`new_lifo`](Self::new_lifo) owner.
     #[inline]
     pub fn pop(&self) -> Option<T> {
-        match self.flavor {
-            Flavor::Fifo => self.pop_oldest(),
-            Flavor::Lifo => self.pop_newest(),
+        match self.way.get() {
+            Way::BiasedOldest => self.pop_oldest(),
+            Way::BiasedNewest => self.pop_newest(),
+            Way::Open => self.pop_open(),
         }
-    }
-
-    #[inline]
-    fn pop_oldest(&self) -> Option<T> {
-        let tail = self.shared.tail();
-        // An old front is harmless: it lets the claim fail; and nothing after it is nothing
-        // at all. A load would only bring in a line that the claim needs anyway, and hold
-        // up the use of the slot.
-        let front = self.front.get();
-        if tail == front {
-            return None;
-        }
-        if self
-            .shared
-            .claim(self.generation.get().at(front), 1)
-            .is_none()
-        {
-            return self.pop_oldest_contended(tail);
-        }
-        Some(self.take_claimed(front, tail))
-    }
-
-    /// A thief was faster.
-    #[cold]
-    #[inline(never)]
-    fn pop_oldest_contended(&self, tail: u64) -> Option<T> {
-        loop {
-            let head = self.shared.head();
-            self.saw(head);
-            if self.front.get() == tail {
-                return None;
-            }
-            if self.shared.claim(head, 1).is_some() {
-                return Some(self.take_claimed(self.front.get(), tail));
-            }
-        }
-    }
-
-    #[inline]
-    fn pop_newest(&self) -> Option<T> {
-        let tail = self.shared.tail();
-        // What the owner sees of the front may be too low, but never too high: empty now is
-        // empty until it pushes.
-        if self.shared.head().items_before(tail) <= 0 {
-            return None;
-        }
-        let newest = tail.wrapping_sub(1);
-        // From here on thieves do not claim `newest`, unless they have seen the old tail.
-        self.shared.publish(newest);
-        // Dekker, with the fence in `Shared::fenced_len`: see there.
-        fence(SeqCst);
-        let head = self.shared.head();
-        let left = head.items_before(newest);
-        if left <= 0 {
-            return self.pop_last(head, newest);
-        }
-        // The front is below: a thief that has it at `newest` later sees our tail.
-        // SAFETY: (1) out of the reach of thieves; (2) once: the tail is below it; (3) the
-        // owner has written it.
-        let item = unsafe { self.slots.get().take(newest) };
-        self.popped(left);
-        Some(item)
-    }
-
-    /// Takes the item at `newest`, to which the tail was moved back, if nobody has it: the
-    /// front of `head` is there, or above it.
-    #[inline]
-    fn pop_last(&self, head: Head, newest: u64) -> Option<T> {
-        let tail = newest.wrapping_add(1);
-        let is_front = head.items_before(newest) == 0;
-        let claimed = is_front && self.shared.claim(head, 1).is_some();
-        // Whoever has it, the front is above it now.
-        self.shared.publish(tail);
-        if !claimed {
-            return None;
-        }
-        if newest != self.front.get() {
-            self.saw(head);
-        }
-        Some(self.take_claimed(newest, tail))
-    }
-
-    /// Takes the item at `front`, which the owner has claimed, and has seen there.
-    #[inline]
-    fn take_claimed(&self, front: u64, tail: u64) -> T {
-        debug_assert_eq!(front, self.front.get());
-        // SAFETY: (1) claimed; (2) once; (3) the owner has written it.
-        let item = unsafe { self.slots.get().take(front) };
-        let next = front.wrapping_add(1);
-        self.front.set(next);
-        if self.pending.get() != 0 {
-            self.claimed_behind_thieves(front);
-        }
-        self.popped(tail.wrapping_sub(next).cast_signed());
-        item
     }
 
     /// The owner has popped, and `left` items are left.
@@ -308,7 +250,8 @@ impl<T> Worker<T> {
     #[cold]
     #[inline(never)]
     fn saw(&self, head: Head) {
-        let seen = self.generation.get().at(self.front.get());
+        debug_assert!(head.is_open());
+        let seen = Head::new(self.front.get());
         let stolen = seen.items_before(head.front()).cast_unsigned();
         self.pending.update(|pending| pending + stolen);
         self.front.update(|front| front.wrapping_add(stolen));
@@ -316,7 +259,36 @@ impl<T> Worker<T> {
 
     /// Sees the head as it is now.
     fn look(&self) {
-        self.saw(self.shared.head());
+        let head = self.shared.head();
+        // Otherwise nobody has claimed anything.
+        if head.is_open() {
+            if self.way.get() != Way::Open {
+                self.patience.revoked();
+                self.now_open(head);
+            }
+            self.saw(head);
+        }
+    }
+
+    #[cfg(test)]
+    pub(in crate::deque) fn is_biased(&self) -> bool {
+        self.way.get() != Way::Open
+    }
+
+    /// A bias has ended, and this is a head after that.
+    fn now_open(&self, head: Head) {
+        self.seen.set(head);
+        self.way.set(Way::Open);
+    }
+
+    /// Makes the front open.
+    fn end_bias(&self) {
+        if self.way.get() != Way::Open {
+            let head = self.shared.end_bias(self.front.get());
+            self.now_open(head);
+            self.patience.interrupted();
+            self.saw(head);
+        }
     }
 
     /// Sees which of the slots that thieves have claimed are free by now.
@@ -344,7 +316,12 @@ impl<T> Worker<T> {
     /// How many items nobody has taken; thieves may be making it fewer.
     #[must_use]
     pub fn len(&self) -> usize {
-        let len = self.shared.head().items_before(self.shared.tail());
+        let (head, tail) = (self.shared.head(), self.tail.get());
+        let len = match head.mode() {
+            Mode::Open => head.items_before(tail),
+            // Nobody has claimed anything.
+            Mode::Biased | Mode::Revoking => tail.wrapping_sub(self.front.get()).cast_signed(),
+        };
         len.max(0) as usize
     }
 
@@ -355,7 +332,7 @@ impl<T> Worker<T> {
     /// If they do not fit the address space; nothing has changed then.
     #[inline]
     pub(in crate::deque) fn reserve(&self, count: usize) {
-        if self.room(self.shared.tail()) < count as u64 {
+        if self.room() < count as u64 {
             self.make_room(count);
         }
     }
@@ -365,8 +342,14 @@ impl<T> Worker<T> {
     #[cold]
     #[inline(never)]
     fn make_room(&self, count: usize) {
+        // What the owner has popped itself is free without a look at anything.
+        self.set_limit();
+        if self.room() >= count as u64 {
+            return;
+        }
         self.look_at_slots();
-        if self.room(self.shared.tail()) >= count as u64 {
+        self.set_limit();
+        if self.room() >= count as u64 {
             return;
         }
         let len = self.len();
@@ -405,9 +388,10 @@ impl<T> Worker<T> {
     /// the items that were not claimed before `begin_swap`.
     fn replace_buffer(&self, capacity: usize) {
         let shared = &*self.shared;
-        let tail = shared.tail();
+        let tail = self.tail.get();
+        self.end_bias();
         let (old_buffer, old) = (self.buffer.get(), self.slots.get());
-        // Unwind: nothing has changed yet, should the slots not fit.
+        // Unwind: nothing has changed yet but for the bias, should the slots not fit.
         let buffer = Buffer::alloc(capacity);
         // SAFETY: it is ours until it is stored.
         let new = unsafe { Buffer::slots(buffer) };
@@ -434,7 +418,8 @@ impl<T> Worker<T> {
         unsafe { shared.retire(old_buffer) };
         self.buffer.set(buffer);
         self.slots.set(new);
-        self.generation.set(next);
+        self.seen.set(next);
+        self.set_limit();
         let quarter = match capacity {
             ..=MIN_CAPACITY => 0,
             _ => (capacity / 4) as i64,
@@ -453,7 +438,7 @@ impl<T> Worker<T> {
     ///
     /// `reserve(count)` was called, and the owner has not pushed since.
     pub(in crate::deque) unsafe fn append(&self, count: u64, mut item: impl FnMut(u64) -> T) {
-        let (slots, tail) = (self.slots.get(), self.shared.tail());
+        let (slots, tail) = (self.slots.get(), self.tail.get());
         for n in 0..count {
             let behind = match self.flavor {
                 Flavor::Fifo => n,
@@ -463,12 +448,12 @@ impl<T> Worker<T> {
             // and each written once.
             unsafe { slots.put(tail.wrapping_add(behind), item(n)) };
         }
-        self.shared.publish(tail.wrapping_add(count));
+        self.publish(tail.wrapping_add(count));
     }
 
     /// Items to be appended of which the number is not known before.
     pub(super) fn appending(&self) -> Appending<'_, T> {
-        Appending::new(&self.shared, self.flavor, self.slots.get())
+        Appending::new(self)
     }
 
     #[cfg(all(test, not(any(engine_loom, engine_shuttle))))]
