@@ -200,7 +200,8 @@ impl<Q> Waitable<Q> {
         }
     }
 
-    /// The queue. Items that are pushed or popped through it wake nobody.
+    /// The queue. Items that are pushed or popped through it wake nobody, and neither does
+    /// closing it so: [`close`](Self::close) does, also after that.
     pub fn get_ref(&self) -> &Q {
         &self.queue
     }
@@ -316,12 +317,11 @@ impl<Q: Queue> Waitable<Q> {
     }
 
     /// Closes the queue, and ends all waiting: pushes fail, and pops take what is left.
-    /// Returns whether this call has closed it.
+    /// Returns whether this call has closed it; whoever waits is woken also if it was closed.
     pub fn close(&self) -> bool {
         let closed = self.queue.close();
-        if closed {
-            self.waits.closed();
-        }
+        // Also if it was closed: through `get_ref` it may have been, and nobody was told.
+        self.waits.closed();
         closed
     }
 
@@ -377,12 +377,11 @@ impl<T> Waitable<LaneQueue<T>> {
     }
 
     /// Closes the queue, and ends all waiting: pushes fail, and pops take what is left.
-    /// Returns whether this call has closed it.
+    /// Returns whether this call has closed it; whoever waits is woken also if it was closed.
     pub fn close(&self) -> bool {
         let closed = self.queue.close();
-        if closed {
-            self.waits.closed();
-        }
+        // Also if it was closed: through `get_ref` it may have been, and nobody was told.
+        self.waits.closed();
         closed
     }
 
