@@ -195,7 +195,8 @@ pub fn spsc<T>(capacity: usize) -> (Producer<spsc::Producer<T>>, Consumer<spsc::
 ///   is, in the place of the one whose waker has failed. The panic goes on out of a push or
 ///   `close`, when all is done: the item, or what there was room for of a batch, has been
 ///   pushed. It ends in a pop, which returns its items, in a wait that ends, and in a drop; see
-///   [panics of wakers](self#panics-of-wakers).
+///   [panics of wakers](self#panics-of-wakers). When the queue panics while a waiter looks
+///   (a [`Queue`] of yours), what that one was woken for goes to the next.
 /// - **Size**: the queue and a pointer; what is behind it is allocated once.
 ///
 /// # When not to use

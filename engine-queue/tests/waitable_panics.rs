@@ -408,3 +408,66 @@ fn a_thread_with_an_item_hands_on_to_a_waker_that_panics() {
     assert_eq!(popped.unwrap(), Some(1));
     assert!(!waiting(&QUEUE), "the second was woken");
 }
+
+/// A task is woken for an item, and the queue panics when it looks: another one is woken.
+#[test]
+fn a_queue_that_panics_under_a_woken_task() {
+    static QUEUE: Static = LazyLock::new(|| Waitable::new(Hooked::new()));
+    let good = Arc::new(Woken::default());
+    let (mut first, mut second) = (QUEUE.pop(), QUEUE.pop());
+    assert!(poll(&mut first, Waker::noop()).is_pending());
+    assert!(poll(&mut second, &Waker::from(good.clone())).is_pending());
+    QUEUE.try_push(1).unwrap();
+    hook(|| panic!("the queue"));
+    assert!(catch_unwind(AssertUnwindSafe(|| poll(&mut first, Waker::noop()))).is_err());
+    assert_eq!(good.0.load(Relaxed), 1);
+    assert_eq!(poll(&mut second, Waker::noop()), Poll::Ready(Some(1)));
+}
+
+/// Lets a thread wait on the queue, and be woken for an item, with `second` behind it;
+/// `woken` runs in its look after that.
+fn wake_a_thread(
+    queue: &'static Static,
+    second: Waker,
+    mut woken: impl FnMut() + 'static,
+) -> std::thread::Result<Option<usize>> {
+    let mut pushed = false;
+    hook(move || {
+        if pushed {
+            woken();
+            return Then::Look;
+        }
+        if waiting(queue) {
+            let mut pop = queue.pop();
+            assert!(poll(&mut pop, &second).is_pending());
+            std::mem::forget(pop);
+            queue.try_push(1).unwrap();
+            pushed = true;
+        }
+        Then::FindNothing
+    });
+    let popped = catch_unwind(|| queue.pop_wait());
+    unhook();
+    popped
+}
+
+/// The same for a thread, in its look after it was woken.
+#[test]
+fn a_queue_that_panics_under_a_woken_thread() {
+    static QUEUE: Static = LazyLock::new(|| Waitable::new(Hooked::new()));
+    let good = Arc::new(Woken::default());
+    let popped = wake_a_thread(&QUEUE, Waker::from(good.clone()), || panic!("the queue"));
+    assert!(popped.is_err());
+    assert_eq!(good.0.load(Relaxed), 1);
+    assert_eq!(QUEUE.try_pop(), Ok(1));
+}
+
+/// And if it does not panic, nobody else is woken.
+#[test]
+fn a_woken_thread_uses_its_wake_up() {
+    static QUEUE: Static = LazyLock::new(|| Waitable::new(Hooked::new()));
+    let good = Arc::new(Woken::default());
+    let popped = wake_a_thread(&QUEUE, Waker::from(good.clone()), || ());
+    assert_eq!(popped.unwrap(), Some(1));
+    assert_eq!(good.0.load(Relaxed), 0);
+}

@@ -181,10 +181,12 @@ impl Waiters {
                 return Some(result);
             }
             let parked = parker.park(deadline);
-            // What it was woken for is used by the attempt below, which fails only if there is
-            // nothing to be woken for.
-            entry.end().used();
-            match (attempt(), parked) {
+            // What it was woken for is used by the attempt, which fails only if there is
+            // nothing to be woken for. Unwind: it goes to the next.
+            let wake_up = entry.end();
+            let result = attempt();
+            wake_up.used();
+            match (result, parked) {
                 (None, Parked::Woken) => {}
                 (result, _) => return result,
             }
@@ -205,8 +207,11 @@ impl Waiters {
                 // that cannot be cloned): the place stays as it was.
                 if self.keep_waiting(key, cx.waker()) == State::Notified {
                     *place = None;
-                    self.end(key).used();
-                    if let Some(result) = attempt() {
+                    // Unwind: as in `wait`.
+                    let wake_up = self.end(key);
+                    let result = attempt();
+                    wake_up.used();
+                    if let Some(result) = result {
                         return Poll::Ready(result);
                     }
                 } else if let Some(result) = attempt() {
