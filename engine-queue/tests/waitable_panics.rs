@@ -1,7 +1,7 @@
 //! Code of the user that panics while others wait: nobody else's items or wake-ups are lost.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, LazyLock};
 use std::task::{Poll, Wake, Waker};
 
@@ -470,4 +470,34 @@ fn a_woken_thread_uses_its_wake_up() {
     let popped = wake_a_thread(&QUEUE, Waker::from(good.clone()), || ());
     assert_eq!(popped.unwrap(), Some(1));
     assert_eq!(good.0.load(Relaxed), 0);
+}
+
+/// Wakers that wait again, the first of them after it has taken the item, and then panic, are
+/// called once each for one push.
+#[test]
+fn a_waker_that_waits_again_and_panics() {
+    static QUEUE: Static = LazyLock::new(|| Waitable::new(Hooked::new()));
+    static CALLS: AtomicUsize = AtomicUsize::new(0);
+    /// So that the test ends when it fails.
+    const MANY: usize = 100;
+    struct Again;
+    impl Wake for Again {
+        fn wake(self: Arc<Self>) {
+            if CALLS.fetch_add(1, Relaxed) < MANY {
+                QUEUE.try_pop().ok();
+                wait_again(&Waker::from(self));
+            }
+            panic!("a waker");
+        }
+    }
+    fn wait_again(waker: &Waker) {
+        let mut pop = QUEUE.pop();
+        assert!(poll(&mut pop, waker).is_pending());
+        std::mem::forget(pop);
+    }
+    wait_again(&Waker::from(Arc::new(Again)));
+    wait_again(&Waker::from(Arc::new(Again)));
+    assert!(catch_unwind(|| QUEUE.try_push(1)).is_err());
+    assert_eq!(CALLS.load(Relaxed), 2);
+    assert!(waiting(&QUEUE));
 }

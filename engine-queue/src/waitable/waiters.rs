@@ -124,9 +124,15 @@ impl Waiters {
     pub(super) fn wake_first(&self, most: usize) -> Panics {
         let mut panics = Panics::default();
         let mut left = most;
+        // How many of those who are there now can be there still. Those who enter meanwhile
+        // are behind them, and see the event in the look after it, by the lock. Without this a
+        // waker that waits again and panics would be called for ever.
+        let mut there = usize::MAX;
         while left > 0
-            && let Some(first) = self.take_first()
+            && there > 0
+            && let Some((first, behind)) = self.take_first()
         {
+            there = behind.min(there - 1);
             // Whose waker has panicked may never come: the event goes to the next as well.
             left -= usize::from(wake(first, &mut panics));
         }
@@ -135,24 +141,17 @@ impl Waiters {
 
     /// An event that all must see: wakes everybody.
     pub(super) fn notify_all(&self) -> Panics {
-        let mut panics = Panics::default();
         // No fence and no look at the count: under the lock, an entry is there or comes later,
-        // and then the look after it sees what the lock has ordered. Those who enter
-        // meanwhile are behind those who are there now.
-        let now = self.with_list(|list| list.len());
-        for _ in 0..now {
-            let Some(first) = self.take_first() else {
-                break;
-            };
-            wake(first, &mut panics);
-        }
-        panics
+        // and then the look after it sees what the lock has ordered.
+        self.wake_first(usize::MAX)
     }
 
-    fn take_first(&self) -> Option<Sleeper> {
+    /// The first one, and how many are behind it.
+    fn take_first(&self) -> Option<(Sleeper, usize)> {
         self.with_list(|list| {
             // SAFETY: the lock is held.
-            unsafe { list.notify_first() }
+            let first = unsafe { list.notify_first() };
+            first.map(|first| (first, list.len()))
         })
     }
 
