@@ -40,6 +40,24 @@
 //! the workers is made for it, and `engine-sched` does it so. Where an injector would be used by
 //! itself, as a queue, [`SegQueue`](crate::SegQueue) has the same core and can be waited for.
 //!
+//! # Panics of wakers
+//!
+//! A waker is called by whoever makes the event, who has no part in it. It should not panic; if
+//! it does, the panic hook reports it there, and then:
+//!
+//! | it was called by | the panic |
+//! |---|---|
+//! | a push, `close` | goes on out of the call, when all is done; not during another panic |
+//! | a pop, also of a batch; a wait that ends and hands on; the drop of a future or handle | ends there |
+//!
+//! A push has nothing in its hands when it calls wakers: nothing is lost by a panic that goes
+//! on, and so it is not hidden. A pop has an item, which the unwinding would drop: it cannot
+//! return both, and the item comes first. The ways to have both are worse. Woken before
+//! the item is taken, a waiter looks for room that is not there yet. A panic that is kept for a
+//! later call unwinds out of one that has even less to do with it. And an abort loses all items.
+//! A drop is like a pop: whoever drops a future may hold an item of another one, as a `select`
+//! does.
+//!
 //! # Leaked futures
 //!
 //! A future that was given to `mem::forget` looks like one whose task is slow. That of a
@@ -54,6 +72,7 @@ mod ends;
 mod future;
 mod link;
 mod list;
+mod panics;
 mod parker;
 mod producer;
 mod waiters;
@@ -172,9 +191,12 @@ pub fn spsc<T>(capacity: usize) -> (Producer<spsc::Producer<T>>, Consumer<spsc::
 ///   before: room in the list, which is kept. Beyond that a thread allocates nothing, and a
 ///   task what the clone of its waker does. The list is behind a mutex, which only waiters and
 ///   those who wake them take.
-/// - **Unwinding**: a waker that panics does so out of the push, pop or close that called it;
-///   the item has been pushed, the other waiters are woken all the same, and one more is, in
-///   the place of the one whose waker has failed. In a drop during another panic it is ignored.
+/// - **Unwinding**: when a waker panics, the other waiters are woken all the same, and one more
+///   is, in the place of the one whose waker has failed. The panic goes on out of a push or
+///   `close`, when all is done: the item, or what there was room for of a batch, has been
+///   pushed. It ends in a pop, which returns its items, in a wait that ends, and in a drop; see
+///   [panics of wakers](self#panics-of-wakers). When the queue panics while a waiter looks
+///   (a [`Queue`] of yours), what that one was woken for goes to the next.
 /// - **Size**: the queue and a pointer; what is behind it is allocated once.
 ///
 /// # When not to use
@@ -200,7 +222,8 @@ impl<Q> Waitable<Q> {
         }
     }
 
-    /// The queue. Items that are pushed or popped through it wake nobody.
+    /// The queue. Items that are pushed or popped through it wake nobody, and neither does
+    /// closing it so: [`close`](Self::close) does, also after that.
     pub fn get_ref(&self) -> &Q {
         &self.queue
     }
@@ -316,12 +339,11 @@ impl<Q: Queue> Waitable<Q> {
     }
 
     /// Closes the queue, and ends all waiting: pushes fail, and pops take what is left.
-    /// Returns whether this call has closed it.
+    /// Returns whether this call has closed it; whoever waits is woken also if it was closed.
     pub fn close(&self) -> bool {
         let closed = self.queue.close();
-        if closed {
-            self.waits.closed();
-        }
+        // Also if it was closed: through `get_ref` it may have been, and nobody was told.
+        self.waits.closed();
         closed
     }
 
@@ -377,12 +399,11 @@ impl<T> Waitable<LaneQueue<T>> {
     }
 
     /// Closes the queue, and ends all waiting: pushes fail, and pops take what is left.
-    /// Returns whether this call has closed it.
+    /// Returns whether this call has closed it; whoever waits is woken also if it was closed.
     pub fn close(&self) -> bool {
         let closed = self.queue.close();
-        if closed {
-            self.waits.closed();
-        }
+        // Also if it was closed: through `get_ref` it may have been, and nobody was told.
+        self.waits.closed();
         closed
     }
 

@@ -14,6 +14,10 @@ use engine_queue::{
     ArrayQueue, LaneOptions, LaneQueue, PopError, PushError, Queue, SegQueue, Waitable,
 };
 
+mod wakers;
+
+use wakers::{Woken, poll};
+
 struct Unpark(Thread);
 
 impl Wake for Unpark {
@@ -31,20 +35,6 @@ fn block_on<F: Future>(future: F) -> F::Output {
             Poll::Pending => thread::park(),
         }
     }
-}
-
-/// Counts its wake-ups.
-#[derive(Default)]
-struct Woken(AtomicUsize);
-
-impl Wake for Woken {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Relaxed);
-    }
-}
-
-fn poll<F: Future + Unpin>(future: &mut F, waker: &Waker) -> Poll<F::Output> {
-    pin!(future).poll(&mut Context::from_waker(waker))
 }
 
 /// Every item gets through, whoever waits in which way.
@@ -197,6 +187,60 @@ fn one_item_wakes_one_task() {
     assert!(format!("{queue:?}").contains("wait_for_items: 0"));
 }
 
+/// Who has been woken and gets an item hands nothing on.
+#[test]
+fn a_wake_up_is_used_once() {
+    let queue = Waitable::new(ArrayQueue::new(4));
+    let woken = Arc::new(Woken::default());
+    let (mut first, mut second) = (queue.pop(), queue.pop());
+    assert!(poll(&mut first, Waker::noop()).is_pending());
+    assert!(poll(&mut second, &Waker::from(woken.clone())).is_pending());
+    queue.try_push(1).unwrap();
+    assert_eq!(poll(&mut first, Waker::noop()), Poll::Ready(Some(1)));
+    drop(first);
+    assert_eq!(woken.0.load(Relaxed), 0);
+}
+
+/// A queue that was closed without the adapter, by `get_ref`: nobody was told, until `close`.
+#[test]
+fn closing_what_is_closed_wakes() {
+    let woken: [Arc<Woken>; 2] = Default::default();
+    let [for_item, for_room] = woken.clone().map(Waker::from);
+    let queue = Waitable::new(ArrayQueue::new(1));
+    let mut pop = queue.pop();
+    assert!(poll(&mut pop, &for_item).is_pending());
+    queue.get_ref().push(2).unwrap();
+    let mut push = queue.push(4);
+    assert!(poll(&mut push, &for_room).is_pending());
+    assert!(queue.get_ref().close());
+    assert_eq!(woken.each_ref().map(|woken| woken.0.load(Relaxed)), [0, 0]);
+    assert!(!queue.close());
+    assert_eq!(woken.each_ref().map(|woken| woken.0.load(Relaxed)), [1, 1]);
+    assert_eq!(poll(&mut push, &for_room), Poll::Ready(Err(4)));
+    assert_eq!(poll(&mut pop, &for_item), Poll::Ready(Some(2)));
+}
+
+/// The same by the adapter and by either handle of a `LaneQueue`.
+#[test]
+fn closing_lanes_that_are_closed_wakes() {
+    for way in 0..3 {
+        let queue = Waitable::new(LaneQueue::<usize>::new());
+        let mut consumer = queue.consumer();
+        let woken = Arc::new(Woken::default());
+        let mut pop = consumer.pop();
+        assert!(poll(&mut pop, &Waker::from(woken.clone())).is_pending());
+        assert!(queue.get_ref().close());
+        assert_eq!(woken.0.load(Relaxed), 0);
+        assert!(!match way {
+            0 => queue.close(),
+            1 => queue.producer().close(),
+            _ => queue.consumer().close(),
+        });
+        assert_eq!(woken.0.load(Relaxed), 1, "way {way}");
+        assert_eq!(poll(&mut pop, Waker::noop()), Poll::Ready(None));
+    }
+}
+
 /// A dropped `Push` drops its item, which was not pushed.
 #[test]
 fn a_push_that_is_dropped() {
@@ -209,127 +253,6 @@ fn a_push_that_is_dropped() {
     drop(push);
     assert_eq!(Arc::strong_count(&item), 2);
     assert!(queue.try_pop().is_ok() && queue.try_pop().is_err());
-}
-
-struct Bomb;
-
-impl Wake for Bomb {
-    fn wake(self: Arc<Self>) {
-        panic!("a waker");
-    }
-}
-
-fn bomb() -> Waker {
-    Waker::from(Arc::new(Bomb))
-}
-
-/// A waker that panics leaves through the push that called it, with the item pushed; and the
-/// next one is woken in its place.
-#[test]
-fn a_waker_that_panics() {
-    let queue = Waitable::new(ArrayQueue::new(4));
-    let bomb = bomb();
-    let good = Arc::new(Woken::default());
-    let (mut first, mut second) = (queue.pop(), queue.pop());
-    assert_eq!(poll(&mut first, &bomb), Poll::Pending);
-    assert_eq!(poll(&mut second, &Waker::from(good.clone())), Poll::Pending);
-    assert!(catch_unwind(AssertUnwindSafe(|| queue.try_push(1))).is_err());
-    assert_eq!(good.0.load(Relaxed), 1);
-    assert_eq!(poll(&mut second, &bomb), Poll::Ready(Some(1)));
-    assert_eq!(poll(&mut first, &bomb), Poll::Pending);
-    assert_eq!(poll(&mut second, &Waker::from(good.clone())), Poll::Pending);
-    let mut third = queue.pop();
-    assert_eq!(poll(&mut third, &bomb), Poll::Pending);
-    // The end reaches everybody all the same, and two that panic are one panic.
-    assert!(catch_unwind(AssertUnwindSafe(|| queue.close())).is_err());
-    assert_eq!(good.0.load(Relaxed), 2);
-    for pop in [&mut first, &mut second, &mut third] {
-        assert_eq!(poll(pop, &bomb), Poll::Ready(None));
-    }
-}
-
-/// A future that was woken is dropped by an unwind, and hands on to a waker that panics:
-/// no second panic.
-#[test]
-fn a_waker_that_panics_during_a_panic() {
-    let queue = Waitable::new(SegQueue::new());
-    let good = Arc::new(Woken::default());
-    let mut first = queue.pop();
-    let (mut second, mut third) = (queue.pop(), queue.pop());
-    assert!(poll(&mut first, &Waker::from(good.clone())).is_pending());
-    assert!(poll(&mut second, &bomb()).is_pending());
-    assert!(poll(&mut third, &Waker::from(good.clone())).is_pending());
-    queue.try_push(1).unwrap();
-    let unwound = catch_unwind(AssertUnwindSafe(move || {
-        let _first = first;
-        panic!("the task");
-    }));
-    assert_eq!(
-        *unwound.unwrap_err().downcast::<&str>().unwrap(),
-        "the task"
-    );
-    assert_eq!(good.0.load(Relaxed), 2);
-    assert_eq!(poll(&mut third, Waker::noop()), Poll::Ready(Some(1)));
-}
-
-mod fickle {
-    //! A waker that cannot be cloned while it is told so.
-
-    use std::cell::Cell;
-    use std::ptr;
-    use std::task::{RawWaker, RawWakerVTable, Waker};
-
-    std::thread_local! {
-        pub static REFUSES: Cell<bool> = const { Cell::new(false) };
-    }
-
-    static TABLE: RawWakerVTable = RawWakerVTable::new(
-        |data| {
-            assert!(!REFUSES.get(), "a clone");
-            RawWaker::new(data, &TABLE)
-        },
-        |_| {},
-        |_| {},
-        |_| {},
-    );
-
-    pub fn waker() -> Waker {
-        // SAFETY: the functions use no data, and can be called from anywhere.
-        unsafe { Waker::from_raw(RawWaker::new(ptr::null(), &TABLE)) }
-    }
-}
-
-/// A clone that panics: the first poll has not entered, a later one keeps its place with
-/// the waker before.
-#[test]
-fn a_waker_whose_clone_panics() {
-    let queue = Waitable::new(ArrayQueue::new(1));
-    let waker = fickle::waker();
-    let good = Arc::new(Woken::default());
-    let mut pop = queue.pop();
-    let refused = |pop: &mut _| {
-        fickle::REFUSES.set(true);
-        let polled = catch_unwind(AssertUnwindSafe(|| poll(pop, &waker)));
-        fickle::REFUSES.set(false);
-        polled.is_err()
-    };
-    assert!(refused(&mut pop));
-    assert!(format!("{queue:?}").contains("wait_for_items: 0"));
-    assert!(poll(&mut pop, &Waker::from(good.clone())).is_pending());
-    assert!(refused(&mut pop));
-    assert!(format!("{queue:?}").contains("wait_for_items: 1"));
-    queue.try_push(1).unwrap();
-    assert_eq!(good.0.load(Relaxed), 1);
-    assert_eq!(poll(&mut pop, &waker), Poll::Ready(Some(1)));
-    // The item of a push is still there.
-    queue.try_push(2).unwrap();
-    let mut push = queue.push(3);
-    fickle::REFUSES.set(true);
-    assert!(catch_unwind(AssertUnwindSafe(|| poll(&mut push, &waker))).is_err());
-    fickle::REFUSES.set(false);
-    assert_eq!(queue.try_pop(), Ok(2));
-    assert_eq!(poll(&mut push, &waker), Poll::Ready(Ok(())));
-    assert_eq!(queue.try_pop(), Ok(3));
 }
 
 /// The last task that polled is woken, and only that.

@@ -41,7 +41,8 @@ impl<C: PopEnd> Consumer<C> {
         }
     }
 
-    /// The end itself. What is popped through a clone of it wakes nobody.
+    /// The end itself. What is popped through a clone of it wakes nobody, nor does closing by
+    /// it.
     pub fn get_ref(&self) -> &C {
         &self.end
     }
@@ -121,9 +122,7 @@ impl<T> Consumer<lane_queue::Consumer<T>> {
     /// Closes the queue, as [`Waitable::close`](super::Waitable::close).
     pub fn close(&self) -> bool {
         let closed = self.end.close();
-        if closed {
-            self.link.waits().closed();
-        }
+        self.link.waits().closed();
         closed
     }
 }

@@ -51,14 +51,15 @@ impl Link {
 impl Drop for Link {
     fn drop(&mut self) {
         // The end is gone: whoever looks after this sees it.
-        match self.end {
-            End::OneOfMany => {}
+        let panics = match self.end {
+            End::OneOfMany => return,
             End::OnlyProducer => self.waits.items.notify_all(),
             End::OnlyConsumer => {
                 self.waits.items.say_gone();
-                self.waits.room.notify_all();
+                self.waits.room.notify_all()
             }
-        }
+        };
+        panics.end_here();
     }
 }
 

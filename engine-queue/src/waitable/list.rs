@@ -24,15 +24,6 @@ pub(super) enum Sleeper {
     Task(Waker),
 }
 
-impl Sleeper {
-    pub(super) fn wake(self) {
-        match self {
-            Sleeper::Thread(asleep) => asleep.rouse(),
-            Sleeper::Task(waker) => waker.wake(),
-        }
-    }
-}
-
 /// Whether an entry has been woken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "a wake-up that nobody used belongs to the next"]

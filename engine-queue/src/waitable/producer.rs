@@ -40,7 +40,8 @@ impl<P: PushEnd> Producer<P> {
         }
     }
 
-    /// The end itself. What is pushed through a clone of it wakes nobody.
+    /// The end itself. What is pushed through a clone of it wakes nobody, nor does closing by
+    /// it.
     pub fn get_ref(&self) -> &P {
         &self.end
     }
@@ -141,9 +142,7 @@ impl<T> Producer<lane_queue::Producer<T>> {
     /// Closes the queue, as [`Waitable::close`](super::Waitable::close).
     pub fn close(&self) -> bool {
         let closed = self.end.close();
-        if closed {
-            self.link.waits().closed();
-        }
+        self.link.waits().closed();
         closed
     }
 }

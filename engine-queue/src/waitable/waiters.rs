@@ -1,13 +1,11 @@
 //! Waiting for one kind of event, and telling of it.
 
-use std::any::Any;
-use std::boxed::Box;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::PoisonError;
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use core::marker::PhantomData;
+use core::mem;
 use core::ptr::NonNull;
 
 use engine_atomic::sync::atomic::{AtomicBool, AtomicUsize, Ordering::*};
@@ -15,6 +13,7 @@ use engine_atomic::sync::{Mutex, pick};
 use engine_atomic::{Backoff, CachePadded, fence};
 
 use super::list::{Key, List, Sleeper, State, Waiter};
+use super::panics::Panics;
 use super::parker::{Parked, Parker};
 
 /// Looks before a thread sleeps, each after a longer wait, the last by yielding.
@@ -98,12 +97,18 @@ impl Waiters {
         self.line.gone.load(Acquire)
     }
 
-    /// So many events have happened: wakes as many of those who have waited longest.
+    /// So many events have happened: wakes as many of those who have waited longest. Panics
+    /// as a waker does.
     #[inline]
     pub(super) fn notify(&self, events: usize) {
         if self.somebody_waits() {
-            self.wake_first(events);
+            self.notify_some(events);
         }
+    }
+
+    #[cold]
+    fn notify_some(&self, events: usize) {
+        self.wake_first(events).pass_on();
     }
 
     /// After an event: whether somebody may be waiting for it.
@@ -115,39 +120,38 @@ impl Waiters {
         self.line.count.load(Relaxed) != 0
     }
 
-    #[cold]
-    pub(super) fn wake_first(&self, most: usize) {
-        let mut panicked = None;
+    /// Wakes as many of those who have waited longest.
+    pub(super) fn wake_first(&self, most: usize) -> Panics {
+        let mut panics = Panics::default();
         let mut left = most;
+        // How many of those who are there now can be there still. Those who enter meanwhile
+        // are behind them, and see the event in the look after it, by the lock. Without this a
+        // waker that waits again and panics would be called for ever.
+        let mut there = usize::MAX;
         while left > 0
-            && let Some(first) = self.take_first()
+            && there > 0
+            && let Some((first, behind)) = self.take_first()
         {
+            there = behind.min(there - 1);
             // Whose waker has panicked may never come: the event goes to the next as well.
-            left -= usize::from(wake(first, &mut panicked));
+            left -= usize::from(wake(first, &mut panics));
         }
-        go_on(panicked);
+        panics
     }
 
     /// An event that all must see: wakes everybody.
-    pub(super) fn notify_all(&self) {
-        let mut panicked = None;
+    pub(super) fn notify_all(&self) -> Panics {
         // No fence and no look at the count: under the lock, an entry is there or comes later,
-        // and then the look after it sees what the lock has ordered. Those who enter
-        // meanwhile are behind those who are there now.
-        let now = self.with_list(|list| list.len());
-        for _ in 0..now {
-            let Some(first) = self.take_first() else {
-                break;
-            };
-            wake(first, &mut panicked);
-        }
-        go_on(panicked);
+        // and then the look after it sees what the lock has ordered.
+        self.wake_first(usize::MAX)
     }
 
-    fn take_first(&self) -> Option<Sleeper> {
+    /// The first one, and how many are behind it.
+    fn take_first(&self) -> Option<(Sleeper, usize)> {
         self.with_list(|list| {
             // SAFETY: the lock is held.
-            unsafe { list.notify_first() }
+            let first = unsafe { list.notify_first() };
+            first.map(|first| (first, list.len()))
         })
     }
 
@@ -176,10 +180,12 @@ impl Waiters {
                 return Some(result);
             }
             let parked = parker.park(deadline);
-            // What it was woken for is used by the attempt below, which fails only if there is
-            // nothing to be woken for.
-            let _used = entry.end();
-            match (attempt(), parked) {
+            // What it was woken for is used by the attempt, which fails only if there is
+            // nothing to be woken for. Unwind: it goes to the next.
+            let wake_up = entry.end();
+            let result = attempt();
+            wake_up.used();
+            match (result, parked) {
                 (None, Parked::Woken) => {}
                 (result, _) => return result,
             }
@@ -200,8 +206,11 @@ impl Waiters {
                 // that cannot be cloned): the place stays as it was.
                 if self.keep_waiting(key, cx.waker()) == State::Notified {
                     *place = None;
-                    let _used = self.end(key);
-                    if let Some(result) = attempt() {
+                    // Unwind: as in `wait`.
+                    let wake_up = self.end(key);
+                    let result = attempt();
+                    wake_up.used();
+                    if let Some(result) = result {
                         return Poll::Ready(result);
                     }
                 } else if let Some(result) = attempt() {
@@ -219,12 +228,10 @@ impl Waiters {
         }
     }
 
-    /// Gives up a place; what it was woken for goes to the next.
+    /// Gives up a place; what it was woken for goes to the next. Does not panic.
     pub(super) fn leave(&self, place: &mut Option<Key>) {
-        if let Some(key) = place.take()
-            && self.end(key) == State::Notified
-        {
-            self.notify(1);
+        if let Some(key) = place.take() {
+            drop(self.end(key));
         }
     }
 
@@ -249,10 +256,16 @@ impl Waiters {
         }
     }
 
-    /// Ends an entry.
-    fn end(&self, key: Key) -> State {
-        let (state, _waiter) = self.with_list(|list| list.remove(key));
-        state
+    /// Ends an entry. Does not panic.
+    fn end(&self, key: Key) -> WakeUp<'_> {
+        let (state, waiter) = self.with_list(|list| list.remove(key));
+        // The drop of a waker is the user's, and the caller may have an item in its hands.
+        let mut panics = Panics::default();
+        panics.catch(|| drop(waiter));
+        panics.end_here();
+        WakeUp {
+            waiters: (state == State::Notified).then_some(self),
+        }
     }
 
     fn with_list<R>(&self, f: impl FnOnce(&mut List) -> R) -> R {
@@ -266,29 +279,39 @@ impl Waiters {
     }
 }
 
-/// Wakes one, and keeps what its waker panics with, for the caller who has more to do;
-/// whether it was woken.
-fn wake(sleeper: Sleeper, panicked: &mut Option<Box<dyn Any + Send>>) -> bool {
-    match catch_unwind(AssertUnwindSafe(|| sleeper.wake())) {
-        Ok(()) => true,
-        Err(payload) => {
-            // The first one counts; the others are leaked, as their drop might panic.
-            if panicked.is_some() {
-                std::mem::forget(payload);
-            } else {
-                *panicked = Some(payload);
-            }
-            false
+/// Wakes one; whether it was woken.
+fn wake(sleeper: Sleeper, panics: &mut Panics) -> bool {
+    match sleeper {
+        // None of the user's code.
+        Sleeper::Thread(asleep) => {
+            asleep.rouse();
+            true
         }
+        Sleeper::Task(waker) => panics.catch(|| waker.wake()),
     }
 }
 
-/// Goes on with a panic; not in the drop of a future during another one.
-fn go_on(panicked: Option<Box<dyn Any + Send>>) {
-    match panicked {
-        None => {}
-        Some(payload) if std::thread::panicking() => std::mem::forget(payload),
-        Some(payload) => resume_unwind(payload),
+/// What an entry that has ended was woken for, if it was.
+#[must_use = "dropped, it goes to the next"]
+struct WakeUp<'a> {
+    waiters: Option<&'a Waiters>,
+}
+
+impl WakeUp<'_> {
+    /// A look came after it.
+    fn used(self) {
+        mem::forget(self);
+    }
+}
+
+impl Drop for WakeUp<'_> {
+    /// Does not panic: it is called with items in hand, and in drops.
+    fn drop(&mut self) {
+        if let Some(waiters) = self.waiters
+            && waiters.somebody_waits()
+        {
+            waiters.wake_first(1).end_here();
+        }
     }
 }
 
@@ -309,8 +332,11 @@ impl<'a> Entry<'a> {
         }
     }
 
-    fn end(mut self) -> Option<State> {
-        self.key.take().map(|key| self.waiters.end(key))
+    fn end(mut self) -> WakeUp<'a> {
+        match self.key.take() {
+            Some(key) => self.waiters.end(key),
+            None => WakeUp { waiters: None },
+        }
     }
 }
 

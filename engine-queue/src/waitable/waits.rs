@@ -23,10 +23,12 @@ impl Waits {
         }
     }
 
-    /// The queue is closed: everybody is to see it.
+    /// The queue is closed, now or before: everybody is to see it. Panics as a waker does.
     pub(super) fn closed(&self) {
-        self.items.notify_all();
-        self.room.notify_all();
+        self.items
+            .notify_all()
+            .and(self.room.notify_all())
+            .pass_on();
     }
 
     #[inline]
@@ -75,7 +77,8 @@ impl Waits {
         count
     }
 
-    /// So many items were taken: there may be room.
+    /// So many items were taken: there may be room. Does not panic as a waker does: the
+    /// caller has the items in its hands.
     #[inline]
     fn popped<C: PopEnd>(&self, end: &mut C, taken: usize) {
         if self.room.somebody_waits() {
@@ -85,10 +88,11 @@ impl Waits {
 
     #[cold]
     fn tell_of_room(&self, room: Room) {
-        match room {
+        let panics = match room {
             Room::For(places) => self.room.wake_first(places),
             Room::ForAll => self.room.notify_all(),
-        }
+        };
+        panics.end_here();
     }
 
     /// `None` for a deadline is none.
