@@ -40,7 +40,7 @@
 //!
 //! Each type's page says what it promises. In common: no slot is read while another
 //! thread may write it, so all are sound for every `T`; no code of the user runs inside a
-//! claim; none is lock-free, and each page says which thread can block which.
+//! claim; and each page says which thread can block which, or that none can.
 //!
 //! # Features
 //!

@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::rc::Rc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::*};
 use std::thread;
@@ -100,6 +101,27 @@ fn injector_into_every_worker() {
             assert!(taken.iter().copied().eq(0..len.div_ceil(2).min(4)));
         }
     }
+}
+
+/// What `&Worker` would be made of by itself.
+#[test]
+fn injector_into_what_leads_to_a_worker() {
+    let injector = Injector::new();
+    (0..10).for_each(|n| injector.push(n));
+    let (boxed, counted) = (Box::new(Worker::new_fifo()), Rc::new(Worker::new_lifo()));
+    assert!(injector.steal_batch_with_limit(&boxed, 2).is_success());
+    assert!(injector.steal_batch_with_limit(&counted, 2).is_success());
+    let borrowed = &*counted;
+    assert!(injector.steal_batch_with_limit(&borrowed, 2).is_success());
+    let all = [
+        boxed.pop(),
+        boxed.pop(),
+        counted.pop(),
+        counted.pop(),
+        counted.pop(),
+        counted.pop(),
+    ];
+    assert_eq!(all, [0, 1, 4, 5, 2, 3].map(Some));
 }
 
 #[derive(Clone, Copy, Debug)]

@@ -1,10 +1,13 @@
 //! Where a batch can go.
 
+use alloc::boxed::Box;
+use alloc::rc::Rc;
+
 #[cfg(target_has_atomic = "64")]
 use super::{Worker, bounded};
 
-/// A worker's deque that stolen batches can be moved to. Sealed: it is for the
-/// types of this crate.
+/// A worker's deque that stolen batches can be moved to, or what leads to one: `&`, [`Box`] and
+/// [`Rc`]; of another pointer write `&**pointer`. Sealed: it is for the types of this crate.
 pub trait Destination<T>: sealed::Destination<T> {}
 
 pub(super) mod sealed {
@@ -54,3 +57,24 @@ impl<T> sealed::Destination<T> for bounded::Worker<T> {
         bounded::Worker::append(self, count as u32, |n| item(n as usize));
     }
 }
+
+macro_rules! leads_to {
+    ($pointer:ty) => {
+        impl<T, D: Destination<T>> Destination<T> for $pointer {}
+
+        impl<T, D: Destination<T>> sealed::Destination<T> for $pointer {
+            fn room_for(&self, wanted: usize) -> usize {
+                (**self).room_for(wanted)
+            }
+
+            unsafe fn append(&self, count: usize, item: impl FnMut(usize) -> T) {
+                // SAFETY: by contract.
+                unsafe { (**self).append(count, item) };
+            }
+        }
+    };
+}
+
+leads_to!(&D);
+leads_to!(Box<D>);
+leads_to!(Rc<D>);

@@ -47,7 +47,9 @@ impl<T> Producer<T> {
         }
     }
 
-    /// Appends `item`.
+    /// Appends `item`. Does not look whether the consumer is gone while there is room: what
+    /// nobody can pop any more is dropped with the queue. See
+    /// [`is_abandoned`](Self::is_abandoned).
     ///
     /// # Errors
     ///
