@@ -1,4 +1,10 @@
-//! The arithmetic of the indices.
+//! The arithmetic of the indices, also in use, and which blocks are held.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::vec::Vec;
+
+use engine_atomic::sync::atomic::Ordering::Relaxed;
 
 use super::index::{Index, Next, Word};
 use super::{Attempt, BlockList, live};
@@ -122,4 +128,80 @@ fn the_list_frees_what_it_holds() {
     }
     drop(list);
     assert_eq!(live::count(), before);
+}
+
+/// A list that stands two blocks before its indices wrap.
+fn before_the_wrap() -> List {
+    let list = List::new();
+    let [_, start] = starts();
+    list.head.index.store(start.0, Relaxed);
+    list.tail.index.store(start.0, Relaxed);
+    list
+}
+
+#[test]
+fn over_the_wrap_alone() {
+    let before = live::count();
+    let list = before_the_wrap();
+    for (pushed, popped) in [(1, 0), (40, 30), (50, 2), (0, 59), (100, 100)] {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        let len = list.len();
+        for _ in 0..pushed {
+            list.push(NEXT.fetch_add(1, Ordering::Relaxed)).unwrap();
+        }
+        assert_eq!(list.len(), len + pushed);
+        let first = NEXT.load(Ordering::Relaxed) - list.len();
+        for n in 0..popped {
+            assert_eq!(list.pop(), Some(first + n));
+        }
+        assert_eq!(list.is_empty(), len + pushed == popped);
+    }
+    assert_eq!(list.pop(), None);
+    drop(list);
+    assert_eq!(live::count(), before);
+}
+
+/// Many times, so that threads meet at the wrap.
+#[test]
+fn over_the_wrap_together() {
+    const EACH: usize = 2 * CAP;
+    for _ in 0..if cfg!(miri) { 2 } else { 200 } {
+        let list = before_the_wrap();
+        let popped = AtomicUsize::new(0);
+        let mut taken: Vec<usize> = thread::scope(|scope| {
+            for producer in 0..2 {
+                let list = &list;
+                scope.spawn(move || {
+                    (0..EACH).for_each(|n| list.push(producer << 16 | n).unwrap());
+                });
+            }
+            let poppers = [(); 2].map(|()| {
+                scope.spawn(|| {
+                    let mut taken = Vec::new();
+                    while popped.load(Ordering::Relaxed) < 2 * EACH {
+                        match list.pop() {
+                            Some(item) => {
+                                taken.push(item);
+                                popped.fetch_add(1, Ordering::Relaxed);
+                            }
+                            None => thread::yield_now(),
+                        }
+                    }
+                    for producer in 0..2 {
+                        let own = taken.iter().filter(|&&item| item >> 16 == producer);
+                        assert!(own.is_sorted(), "out of order");
+                    }
+                    taken
+                })
+            });
+            poppers
+                .into_iter()
+                .flat_map(|popper| popper.join().unwrap())
+                .collect()
+        });
+        taken.sort_unstable();
+        let all = (0..2).flat_map(|producer| (0..EACH).map(move |n| producer << 16 | n));
+        assert!(taken.into_iter().eq(all), "not each once");
+        assert_eq!((list.len(), list.pop()), (0, None));
+    }
 }
