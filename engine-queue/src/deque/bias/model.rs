@@ -94,11 +94,9 @@ fn a_late_step_of<D: Owner<usize>>(flavor: Flavor) {
         // Ends it if a thief has come.
         let mut mine: Vec<_> = worker.pop().into_iter().collect();
         assert!(worker.push(1));
-        // Begins the next one, and takes under that.
+        // Begins the next one, or takes under that.
         mine.extend(worker.pop());
-        if worker.push(2) {
-            mine.extend(worker.pop());
-        } else {
+        if !worker.push(2) {
             mine.push(2);
         }
         let mut taken = vec![mine];
@@ -350,6 +348,27 @@ fn slot_reuse_under_a_bias() {
     slot_reuse_under_a_bias_of::<Unbounded>(Lifo);
     slot_reuse_under_a_bias_of::<Bounded>(Fifo);
     slot_reuse_under_a_bias_of::<Bounded>(Lifo);
+}
+
+/// No bias begins while a thief reads a slot before the front: under it the owner keeps no
+/// books of those.
+#[test]
+fn a_thief_that_still_reads() {
+    check("a_thief_that_still_reads", Budget::preemptions(3), || {
+        // The buffer has four slots.
+        let worker: Unbounded = filled(Fifo, 0, 0..3);
+        worker.patience().set(0);
+        let thief = thief(&worker, 1);
+        let mut mine = Vec::new();
+        mine.extend(worker.pop());
+        mine.extend(worker.pop());
+        worker.push(3);
+        mine.extend(worker.pop());
+        // To the slot of the first.
+        worker.push(4);
+        mine.extend(drain(&worker));
+        assert_partition(&[mine, thief.join().unwrap()], 0..5);
+    });
 }
 
 /// The buffer is replaced while a thief comes.
