@@ -94,11 +94,9 @@ fn a_late_step_of<D: Owner<usize>>(flavor: Flavor) {
         // Ends it if a thief has come.
         let mut mine: Vec<_> = worker.pop().into_iter().collect();
         assert!(worker.push(1));
-        // Begins the next one, and takes under that.
+        // Begins the next one, or takes under that.
         mine.extend(worker.pop());
-        if worker.push(2) {
-            mine.extend(worker.pop());
-        } else {
+        if !worker.push(2) {
             mine.push(2);
         }
         let mut taken = vec![mine];
@@ -179,6 +177,30 @@ fn a_biased_pop_shows_the_pushes_before_it() {
     a_biased_pop_shows_the_pushes_before_it_of::<Bounded>();
 }
 
+/// There is always one item, whatever the thief and the owner take: who sees the front that
+/// the thief has found sees the push before the owner's pop.
+fn what_is_left_is_seen_of<D: Owner<usize>>() {
+    check("what_is_left_is_seen", Budget::preemptions(2), || {
+        let worker: D = biased(Fifo, 4, 0..2);
+        let thief = thief(&worker, 1);
+        let observer = thread::spawn({
+            let stealer = worker.stealer();
+            move || assert_ne!(D::count(&stealer), 0)
+        });
+        assert!(worker.push(2));
+        let mine = worker.pop().into_iter().collect();
+        observer.join().unwrap();
+        let taken = [mine, thief.join().unwrap(), drain(&worker)];
+        assert_partition(&taken, 0..3);
+    });
+}
+
+#[test]
+fn what_is_left_is_seen() {
+    what_is_left_is_seen_of::<Unbounded>();
+    what_is_left_is_seen_of::<Bounded>();
+}
+
 /// "Empty" while the owner takes the last item means that it, or who else, has it. What
 /// the thief that ends the bias meanwhile gives back must not be found after that.
 fn empty_under_a_bias_stays_empty_of<D: Owner<usize>>(flavor: Flavor, by_steal: bool) {
@@ -218,6 +240,39 @@ fn empty_under_a_bias_stays_empty() {
         empty_under_a_bias_stays_empty_of::<Unbounded>(Fifo, by_steal);
         empty_under_a_bias_stays_empty_of::<Bounded>(Fifo, by_steal);
     }
+}
+
+/// As above, where the owner begins the next bias meanwhile.
+fn empty_under_the_next_bias_of<D: Owner<usize>>() {
+    check("empty_under_the_next_bias", Budget::preemptions(2), || {
+        let worker: D = biased(Fifo, 4, 0..3);
+        let thief = thief(&worker, 1);
+        let observer = thread::spawn({
+            let stealer = worker.stealer();
+            move || {
+                let is_empty = D::count(&stealer) == 0;
+                let later = steal(|| D::steal(&stealer));
+                assert!(!is_empty || later.is_none(), "it was not empty");
+                later.into_iter().collect::<Vec<_>>()
+            }
+        });
+        let mut mine = Vec::new();
+        mine.extend(worker.pop());
+        mine.extend(worker.pop());
+        let taken = [
+            mine,
+            thief.join().unwrap(),
+            observer.join().unwrap(),
+            drain(&worker),
+        ];
+        assert_partition(&taken, 0..3);
+    });
+}
+
+#[test]
+fn empty_under_the_next_bias() {
+    empty_under_the_next_bias_of::<Unbounded>();
+    empty_under_the_next_bias_of::<Bounded>();
 }
 
 /// Of two threads that push to a deque each and then look at the other's, one sees an
@@ -293,6 +348,27 @@ fn slot_reuse_under_a_bias() {
     slot_reuse_under_a_bias_of::<Unbounded>(Lifo);
     slot_reuse_under_a_bias_of::<Bounded>(Fifo);
     slot_reuse_under_a_bias_of::<Bounded>(Lifo);
+}
+
+/// No bias begins while a thief reads a slot before the front: under it the owner keeps no
+/// books of those.
+#[test]
+fn a_thief_that_still_reads() {
+    check("a_thief_that_still_reads", Budget::preemptions(3), || {
+        // The buffer has four slots.
+        let worker: Unbounded = filled(Fifo, 0, 0..3);
+        worker.patience().set(0);
+        let thief = thief(&worker, 1);
+        let mut mine = Vec::new();
+        mine.extend(worker.pop());
+        mine.extend(worker.pop());
+        worker.push(3);
+        mine.extend(worker.pop());
+        // To the slot of the first.
+        worker.push(4);
+        mine.extend(drain(&worker));
+        assert_partition(&[mine, thief.join().unwrap()], 0..5);
+    });
 }
 
 /// The buffer is replaced while a thief comes.

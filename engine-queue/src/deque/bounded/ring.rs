@@ -152,8 +152,9 @@ impl<T> Ring<T> {
         Head(self.claims.head.load(Acquire))
     }
 
-    /// `head` without its booking if that is over: everything before its `steal` then, plus
-    /// one capacity, may be written by the owner.
+    /// `head` without its booking if that is over and the last one that is: everything before
+    /// its `steal` then, plus one capacity, may be written by the owner. If another booking
+    /// is over by now, `head` is not the head any more.
     #[inline]
     pub(super) fn settled(&self, head: Head) -> Head {
         if !head.is_booked() {

@@ -306,12 +306,22 @@ impl<T> Worker<T> {
     #[cold]
     #[inline(never)]
     fn look_for_room(&self) -> u32 {
-        self.look();
-        let steal = match self.way.get() {
-            Way::Open => self.ring.settled(self.seen.get()).steal(),
-            Way::BiasedOldest | Way::BiasedNewest => self.front.get() as u32,
+        let steal = loop {
+            self.look();
+            if self.way.get() != Way::Open {
+                break self.front.get() as u32;
+            }
+            let settled = self.ring.settled(self.seen.get());
+            // A booking that does not seem to be over may have been followed by one that is:
+            // then the head has changed. Otherwise what was free would seem not to be.
+            // (`chain_of_thieves`)
+            if !settled.is_booked() || self.ring.head() == self.seen.get() {
+                break settled.steal();
+            }
         };
-        self.limit.set(steal.wrapping_add(self.ring.capacity()));
+        let limit = steal.wrapping_add(self.ring.capacity());
+        debug_assert!(limit.wrapping_sub(self.limit.get()).cast_signed() >= 0);
+        self.limit.set(limit);
         self.limit.get().wrapping_sub(self.tail.get())
     }
 
