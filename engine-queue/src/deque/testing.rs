@@ -31,6 +31,7 @@ pub(super) trait Owner<T>: Sized + Send + 'static {
 
     fn pop(&self) -> Option<T>;
 
+    #[cfg(not(any(engine_loom, engine_shuttle)))]
     fn len(&self) -> usize;
 
     fn push_was_empty(&self, item: T) -> bool;
@@ -68,6 +69,7 @@ macro_rules! owner {
                 self.pop()
             }
 
+            #[cfg(not(any(engine_loom, engine_shuttle)))]
             fn len(&self) -> usize {
                 self.len()
             }

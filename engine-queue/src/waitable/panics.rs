@@ -4,7 +4,7 @@ use std::any::Any;
 use std::boxed::Box;
 use std::mem::forget;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::thread::panicking;
+use std::thread::panicking; // facade: a question, not a protocol
 
 /// What wakers have panicked with, kept while there are others to be woken.
 ///
