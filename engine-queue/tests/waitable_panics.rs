@@ -300,6 +300,7 @@ mod hooked {
 
     use std::cell::Cell;
 
+    use super::wakers::as_inside;
     use super::{ArrayQueue, PopError, PushError, Queue};
 
     /// What a pop does after the hook.
@@ -347,18 +348,7 @@ mod hooked {
             }
             self.0.try_pop()
         }
-        fn close(&self) -> bool {
-            self.0.close()
-        }
-        fn is_closed(&self) -> bool {
-            self.0.is_closed()
-        }
-        fn is_empty(&self) -> bool {
-            self.0.is_empty()
-        }
-        fn is_full(&self) -> bool {
-            self.0.is_full()
-        }
+        as_inside!();
     }
 }
 
