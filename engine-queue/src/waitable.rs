@@ -341,10 +341,7 @@ impl<Q: Queue> Waitable<Q> {
     /// Closes the queue, and ends all waiting: pushes fail, and pops take what is left.
     /// Returns whether this call has closed it; whoever waits is woken also if it was closed.
     pub fn close(&self) -> bool {
-        let closed = self.queue.close();
-        // Also if it was closed: through `get_ref` it may have been, and nobody was told.
-        self.waits.closed();
-        closed
+        self.waits.closed(self.queue.close())
     }
 
     /// Whether the queue is closed.
@@ -401,10 +398,7 @@ impl<T> Waitable<LaneQueue<T>> {
     /// Closes the queue, and ends all waiting: pushes fail, and pops take what is left.
     /// Returns whether this call has closed it; whoever waits is woken also if it was closed.
     pub fn close(&self) -> bool {
-        let closed = self.queue.close();
-        // Also if it was closed: through `get_ref` it may have been, and nobody was told.
-        self.waits.closed();
-        closed
+        self.waits.closed(self.queue.close())
     }
 
     /// Whether the queue is closed.

@@ -71,7 +71,9 @@ impl<T, const CAP: usize> BlockList<T, CAP> {
             && index.offset() < CAP - 1
         {
             // index -> index + 1
-            // Orderings: see `claim_slots`. Strong: a failure is a lost race.
+            // Release: as in `claim_slots`; pairs with the Acquire load in `len`, and keeps the
+            // release sequence of `tail_to` alive. Relaxed on failure: not looked at. Strong: a
+            // failure is a lost race.
             let won =
                 self.tail
                     .index
@@ -140,7 +142,8 @@ impl<T, const CAP: usize> BlockList<T, CAP> {
         }
         if common && let Some(block) = NonNull::new(block) {
             // head -> head + 1
-            // Orderings: see `claim`.
+            // Release: as in `claim`; pairs with the Acquire loads in `len` and `is_empty`, and
+            // keeps the release sequence of `head_to` alive. Relaxed on failure: not looked at.
             let won = self.head.index.compare_exchange(
                 head.0,
                 head.advanced(1).with_next(seen).0,

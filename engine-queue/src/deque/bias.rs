@@ -68,28 +68,61 @@ pub(super) enum Mode {
     Revoking,
 }
 
-/// A word that claims are made on.
+/// A word that claims are made on: the front in its upper bits, and below it a mode, a bit
+/// about the front, and whatever else.
 pub(super) trait HeadWord: Copy + PartialEq {
+    /// How far the front is shifted.
+    const FRONT: u32;
+    /// Where the mode stands, if it is not `Open`.
+    const MODE: u64;
+    const BIASED: u64;
+    const REVOKING: u64;
+    const OPENED_AT_ODD: u64;
+    /// What a step from mode to mode leaves alone.
+    const KEPT: u64;
+
     fn from_bits(bits: u64) -> Self;
 
     fn bits(self) -> u64;
 
-    fn mode(self) -> Mode;
+    #[inline]
+    fn mode(self) -> Mode {
+        match self.bits() & Self::MODE {
+            mode if mode == Self::BIASED => Mode::Biased,
+            mode if mode == Self::REVOKING => Mode::Revoking,
+            _ => Mode::Open,
+        }
+    }
 
     /// `Biased` from `front` on.
     #[must_use]
-    fn biased_at(self, front: u64) -> Self;
+    fn biased_at(self, front: u64) -> Self {
+        debug_assert!(self.is_open());
+        Self::from_bits(self.open_at(front).bits() | Self::BIASED)
+    }
 
     /// `Revoking` what this `Biased` head began.
     #[must_use]
-    fn revoking(self) -> Self;
+    fn revoking(self) -> Self {
+        debug_assert_eq!(self.mode(), Mode::Biased);
+        Self::from_bits(self.bits() ^ (Self::BIASED ^ Self::REVOKING))
+    }
 
-    /// `Open` from `front` on; what is not said of fronts stays as it is.
+    /// `Open` from `front` on.
     #[must_use]
-    fn open_at(self, front: u64) -> Self;
+    fn open_at(self, front: u64) -> Self {
+        let odd = if front & 1 != 0 {
+            Self::OPENED_AT_ODD
+        } else {
+            0
+        };
+        Self::from_bits(front << Self::FRONT | odd | self.bits() & Self::KEPT)
+    }
 
     /// Whether the front at which it was opened last was odd; claims leave this alone.
-    fn was_opened_at_odd(self) -> bool;
+    fn was_opened_at_odd(self) -> bool {
+        self.bits() & Self::OPENED_AT_ODD != 0
+    }
 
     fn is_open(self) -> bool {
         self.mode() == Mode::Open

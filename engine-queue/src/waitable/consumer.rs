@@ -121,9 +121,7 @@ impl<C: PopEnd> Consumer<C> {
 impl<T> Consumer<lane_queue::Consumer<T>> {
     /// Closes the queue, as [`Waitable::close`](super::Waitable::close).
     pub fn close(&self) -> bool {
-        let closed = self.end.close();
-        self.link.waits().closed();
-        closed
+        self.link.waits().closed(self.end.close())
     }
 }
 

@@ -25,20 +25,15 @@ enum End {
 
 impl Link {
     pub(super) fn producer(waits: Arc<Waits>, alone: bool) -> Self {
-        let end = if alone {
-            End::OnlyProducer
-        } else {
-            End::OneOfMany
-        };
-        Self { waits, end }
+        Self::new(waits, alone, End::OnlyProducer)
     }
 
     pub(super) fn consumer(waits: Arc<Waits>, alone: bool) -> Self {
-        let end = if alone {
-            End::OnlyConsumer
-        } else {
-            End::OneOfMany
-        };
+        Self::new(waits, alone, End::OnlyConsumer)
+    }
+
+    fn new(waits: Arc<Waits>, alone: bool, only: End) -> Self {
+        let end = if alone { only } else { End::OneOfMany };
         Self { waits, end }
     }
 

@@ -141,9 +141,7 @@ impl<P: PushEnd> Producer<P> {
 impl<T> Producer<lane_queue::Producer<T>> {
     /// Closes the queue, as [`Waitable::close`](super::Waitable::close).
     pub fn close(&self) -> bool {
-        let closed = self.end.close();
-        self.link.waits().closed();
-        closed
+        self.link.waits().closed(self.end.close())
     }
 }
 

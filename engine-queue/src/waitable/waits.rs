@@ -23,12 +23,15 @@ impl Waits {
         }
     }
 
-    /// The queue is closed, now or before: everybody is to see it. Panics as a waker does.
-    pub(super) fn closed(&self) {
+    /// The queue is closed: everybody is to see it. Panics as a waker does. Returns what it is
+    /// given: whether the caller's call has closed the queue. If not, it may have been closed
+    /// underneath, and nobody was told.
+    pub(super) fn closed(&self, by_this_call: bool) -> bool {
         self.items
             .notify_all()
             .and(self.room.notify_all())
             .pass_on();
+        by_this_call
     }
 
     #[inline]

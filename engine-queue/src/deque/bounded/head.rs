@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::deque::bias::{HeadWord, Mode};
+use crate::deque::bias::HeadWord;
 
 /// Bits of the distance between the two counters.
 const LAG_BITS: u32 = 20;
@@ -11,7 +11,6 @@ const LAG: u64 = (1 << LAG_BITS) - 1;
 const BIASED: u64 = LAG;
 /// In the place of a lag.
 const REVOKING: u64 = LAG - 1;
-const OPENED_AT_ODD: u64 = 1 << LAG_BITS;
 /// How far the front is shifted.
 const REAL: u32 = LAG_BITS + 1;
 
@@ -34,6 +33,14 @@ pub(super) struct Head(pub(super) u64);
 const _: () = assert!((super::MAX_CAPACITY as u64) < REVOKING);
 
 impl HeadWord for Head {
+    const FRONT: u32 = REAL;
+    const MODE: u64 = LAG;
+    const BIASED: u64 = BIASED;
+    const REVOKING: u64 = REVOKING;
+    const OPENED_AT_ODD: u64 = 1 << LAG_BITS;
+    const KEPT: u64 = 0;
+
+    #[inline]
     fn from_bits(bits: u64) -> Self {
         Self(bits)
     }
@@ -41,34 +48,6 @@ impl HeadWord for Head {
     #[inline]
     fn bits(self) -> u64 {
         self.0
-    }
-
-    #[inline]
-    fn mode(self) -> Mode {
-        match self.0 & LAG {
-            BIASED => Mode::Biased,
-            REVOKING => Mode::Revoking,
-            _ => Mode::Open,
-        }
-    }
-
-    fn biased_at(self, front: u64) -> Self {
-        debug_assert!(self.is_open());
-        Self(self.open_at(front).0 | BIASED)
-    }
-
-    fn revoking(self) -> Self {
-        debug_assert_eq!(self.mode(), Mode::Biased);
-        Self(self.0 ^ (BIASED ^ REVOKING))
-    }
-
-    fn open_at(self, front: u64) -> Self {
-        let odd = if front & 1 != 0 { OPENED_AT_ODD } else { 0 };
-        Self(front << REAL | odd)
-    }
-
-    fn was_opened_at_odd(self) -> bool {
-        self.0 & OPENED_AT_ODD != 0
     }
 }
 

@@ -94,8 +94,6 @@ mod stealer;
 mod worker;
 
 #[cfg(test)]
-mod lifo_model;
-#[cfg(test)]
 mod model;
 #[cfg(all(test, not(any(engine_loom, engine_shuttle))))]
 mod tests;

@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed as Uncounted};
 use engine_atomic::sync::{Arc, thread};
 use testkit::model::{Budget, check, check_large};
 
+mod lifo;
+
 use super::{Stealer, Worker};
 use crate::deque::flavor::Flavor::Fifo;
 use crate::deque::testing::{

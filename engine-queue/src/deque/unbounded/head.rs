@@ -2,15 +2,11 @@
 
 use core::fmt;
 
-use crate::deque::bias::{HeadWord, Mode};
+use crate::deque::bias::HeadWord;
 
 /// How far the front is shifted.
 const FRONT: u32 = 16;
 const LOW: u64 = (1 << FRONT) - 1;
-const OPENED_AT_ODD: u64 = 1 << 15;
-const MODE: u64 = 0b11 << 13;
-const BIASED: u64 = 0b01 << 13;
-const REVOKING: u64 = 0b10 << 13;
 const GENERATION: u64 = (1 << 13) - 1;
 
 /// The consuming end: `front` (48 bits), the first position that nobody has claimed; a
@@ -30,6 +26,14 @@ const GENERATION: u64 = (1 << 13) - 1;
 pub(super) struct Head(pub(super) u64);
 
 impl HeadWord for Head {
+    const FRONT: u32 = FRONT;
+    const MODE: u64 = 0b11 << 13;
+    const BIASED: u64 = 0b01 << 13;
+    const REVOKING: u64 = 0b10 << 13;
+    const OPENED_AT_ODD: u64 = 1 << 15;
+    const KEPT: u64 = GENERATION;
+
+    #[inline]
     fn from_bits(bits: u64) -> Self {
         Self(bits)
     }
@@ -37,37 +41,6 @@ impl HeadWord for Head {
     #[inline]
     fn bits(self) -> u64 {
         self.0
-    }
-
-    #[inline]
-    fn mode(self) -> Mode {
-        match self.0 & MODE {
-            0 => Mode::Open,
-            BIASED => Mode::Biased,
-            mode => {
-                debug_assert_eq!(mode, REVOKING);
-                Mode::Revoking
-            }
-        }
-    }
-
-    fn biased_at(self, front: u64) -> Self {
-        debug_assert!(self.is_open() && !self.is_swapping());
-        Self(self.open_at(front).0 | BIASED)
-    }
-
-    fn revoking(self) -> Self {
-        debug_assert_eq!(self.mode(), Mode::Biased);
-        Self(self.0 ^ (BIASED | REVOKING))
-    }
-
-    fn open_at(self, front: u64) -> Self {
-        let odd = if front & 1 != 0 { OPENED_AT_ODD } else { 0 };
-        Self(front << FRONT | odd | self.0 & GENERATION)
-    }
-
-    fn was_opened_at_odd(self) -> bool {
-        self.0 & OPENED_AT_ODD != 0
     }
 }
 

@@ -214,6 +214,7 @@ impl<T> Shared<T> {
 
     /// As `claim` of the one item before `front`; after that, the front is biased.
     pub(super) fn claim_and_bias(&self, head: Head, front: u64) -> Option<Head> {
+        debug_assert!(!head.is_swapping());
         self.owner.bias.begin(&self.head, head, front)
     }
 

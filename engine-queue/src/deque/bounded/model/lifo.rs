@@ -4,7 +4,7 @@
 use engine_atomic::sync::thread;
 use testkit::model::{Budget, check, check_large};
 
-use super::{Stealer, Worker};
+use crate::deque::bounded::{Stealer, Worker};
 use crate::deque::flavor::Flavor::{self, Fifo, Lifo};
 use crate::deque::testing::{
     self, WRAPS_BOUNDED as WRAPPING, assert_partition, drain, steal, thief,
