@@ -58,12 +58,11 @@ mod tests;
 ///   waiting spins a few rounds and then yields the processor (with the feature `std`).
 /// - **Contention**: compare-and-swaps lost to other threads are counted, on the line
 ///   that the next one wins; see [`stats`](Self::stats). Who loses stays away while the others
-///   go on claiming, for up to nearly 8,000 spin hints (fractions of a millisecond): that is
-///   unfair for so long, and lets the line stay where it is used.
+///   go on claiming, for up to nearly 8,000 spin hints: that is unfair for so long, and lets the line stay where it is used.
 /// - **A moment's patience**: a call that finds the queue empty, or full, may wait seven
 ///   spin hints once and look again before it says so, as long as such waits find something. It
-///   keeps a consumer from running on a producer's heels, where both are several times slower.
-///   While they find nothing there is one in some hundred items, and none on a queue that
+///   keeps a consumer from running on a producer's heels, where each takes the line of
+///   the next slot away from the other. While they find nothing there is one in a thousand items, and none on a queue that
 ///   stands still.
 /// - **Batches**: a claim for as many slots as are ready before it; one for all, where no other
 ///   thread is at work and no race is lost.

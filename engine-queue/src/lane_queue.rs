@@ -85,8 +85,8 @@ use self::shared::Shared;
 ///   other thread: a consumer that finds nothing but a push under way looks again a few
 ///   times, yielding the processor (with the feature `std`), and then gives that push's
 ///   slot up; the push takes a later one. A single call can be overtaken any number of
-///   times. A consumer that keeps finding a few items only pauses for less than half a
-///   microsecond before it looks for more, if that makes it find more.
+///   times. A consumer that keeps finding a few items only pauses for 16 spin hints
+///   before it looks for more, if that makes it find more.
 ///
 /// Not promised: an order between the items of two producers while w > 1; fairness
 /// among consumers (one that has lost a race stays away for up to some 8,000 spin hints while it sees

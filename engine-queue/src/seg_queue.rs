@@ -54,7 +54,7 @@ const BLOCK: usize = pick(31, 3);
 ///   blocks all pushes, or all pops. The waiting spins a few rounds and then yields
 ///   the processor (with the feature `std`).
 /// - **Contention**: as with [`ArrayQueue`](crate::ArrayQueue): lost races are counted, and
-///   who loses stays away for fractions of a millisecond while the others go on.
+///   who loses stays away for up to nearly 8,000 spin hints while the others go on.
 /// - **Closing**: no push succeeds that begins after `close` has returned. What was pushed can
 ///   be popped; [`PopError::Closed`] comes after the last.
 /// - **Allocation**: none before the first push. Blocks of 31 slots are freed when all their

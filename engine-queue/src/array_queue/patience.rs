@@ -21,7 +21,7 @@ const CREDIT: Word = 4;
 /// takes the slot's line there and back again, and each look at an empty queue takes the line of
 /// the tail. Both are then slow, and stay so. Who finds nothing therefore looks away for a
 /// moment: the other side writes a few items meanwhile, at the price of one. (The
-/// numbers: `cargo run --release -p benches --bin queues -- --only "bounded, 1p1c"`.)
+/// numbers: `cargo run --release -p benches --bin queues -- --only "bounded 1024, 1p1c"`.)
 ///
 /// That is in vain where the queue is empty because nobody pushes. So each end keeps an
 /// account: a wait in vain costs it [`REST`] stamps, and until the end has come so far
