@@ -146,7 +146,9 @@ impl Bias {
     /// The front, for those who have seen, with Acquire, a head that is not open.
     pub(super) fn front(&self) -> u64 {
         // Acquire: who sees an item taken sees the pushes before that; pairs with the
-        // Release in `take_to`. (`a_biased_pop_shows_the_pushes_before_it`)
+        // Release in `take_to`. (Argued, not shown: no model misses either of the two, since
+        // loom has a full fence beside each. `a_biased_pop_shows_the_pushes_before_it` is
+        // the interleaving.)
         self.front.load(Acquire)
     }
 
@@ -199,8 +201,8 @@ impl Bias {
 
     /// Ends the bias at `front`, unless a thief has; the head after that, which is open.
     pub(super) fn end<H: HeadWord>(&self, word: &AtomicU64, front: u64) -> H {
-        // Acquire, here and on failure: of a bounded deque, the thieves' reads of the slots
-        // that they gave back are over; pairs with the Release in `Booking::drop`.
+        // Acquire, here and on failure: as every load of the head. (No model misses it: when
+        // slots are free again the owner learns by other words.)
         let mut head = H::from_bits(word.load(Acquire));
         while !head.is_open() {
             let open = head.open_at(front);
@@ -243,7 +245,7 @@ impl Bias {
         }
         Err(match head.mode() {
             Mode::Revoking => self.revoke(word, head),
-            // Acquire: as the caller's.
+            // Acquire: as the caller's. (Argued, not shown: no model misses it.)
             _ => H::from_bits(word.load(Acquire)),
         })
     }
@@ -287,7 +289,8 @@ impl Bias {
         let open = revoking.open_at(self.front());
         // REVOKING -> OPEN
         // Release: our fence happened before the claims of those who see this; pairs with
-        // the Acquire loads of the head.
+        // the Acquire loads of the head. (Argued, not shown: in a model the heavy fence is one
+        // of the language, which releases.)
         // Acquire on failure: as the caller's load.
         match word.compare_exchange(revoking.bits(), open.bits(), Release, Acquire) {
             Ok(_) => open,
